@@ -1,0 +1,1 @@
+"""Start, stop and monitor resources; an agent never learns why."""

@@ -1,0 +1,1 @@
+"""What to do: told facts (events), gives orders (effects). Pure: no IO, no clock, no randomness."""

@@ -1,0 +1,113 @@
+"""What a heartbeat says: the sender's whole public state, every time (protocol.md 2.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .units import Duration, GroupName, NodeName
+
+PROTOCOL_VERSION = 1
+CLUSTER = NodeName("*")
+"""In the maintenance switches: the whole cluster."""
+
+
+class Custody(StrEnum):
+    """A node's relation to one group (protocol.md 2.9)."""
+
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    CLAIMING = "claiming"
+    STARTING = "starting"
+    HELD = "held"
+    STOPPING = "stopping"
+    UNCLEAN = "unclean"
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything of the group may be running there: nobody else may start it."""
+        return self not in (Custody.STOPPED, Custody.CLAIMING)
+
+    @property
+    def owns(self) -> bool:
+        """Whether the node starts or serves the group (what two owners compare when they meet)."""
+        return self in (Custody.STARTING, Custody.HELD)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Life:
+    """One life of a node's daemon: Heartbeat's counter and 64 random bits."""
+
+    generation: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What the sender has taken in from one peer."""
+
+    life: Life
+    """The peer's life as heard; generation 0 when it was never heard."""
+    seq: int
+    """The highest sequence number taken in of that life."""
+    hears: bool
+    """Whether the sender judges that peer alive or deaf, that is: not silent."""
+    age_ms: int = 0
+    """How long ago it was last heard: for people only, never for a decision."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pin:
+    """An operator's move: the highest (counter, node) wins everywhere; an empty node is no pin."""
+
+    counter: int = 0
+    node: NodeName = NodeName("")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Switch:
+    """An operator's on or off: the highest counter wins everywhere."""
+
+    counter: int = 0
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group as its sender publishes it."""
+
+    custody: Custody
+    term: int
+    rank: int
+    """The sender's place in its configured order of nodes for the group; 0 is preferred."""
+    want: bool = False
+    """Whether the sender's own placement names the sender and it could start the group now."""
+    failed: bool = False
+    """Whether the group failed on the sender, which is then no candidate until cleaned up."""
+    pin: Pin = Pin()
+
+    def strength(self, node: NodeName) -> tuple[int, int, tuple[int, ...]]:
+        """Return what decides between two claims or owners: term, then rank, then lower name."""
+        return (self.term, -self.rank, tuple(-ord(c) for c in node) + (1,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One heartbeat. A peer that speaks only Heartbeat 3.0.6 has version 0 and echoes nobody."""
+
+    node: NodeName
+    life: Life
+    seq: int
+    word: str = "active"
+    """Heartbeat's own status word: `init`, `up` or `active`."""
+    deadtime: Duration
+    lease: Duration
+    version: int = PROTOCOL_VERSION
+    acks: Mapping[NodeName, Ack] = field(default_factory=dict)
+    groups: Mapping[GroupName, GroupView] = field(default_factory=dict)
+    standby: Mapping[NodeName, Switch] = field(default_factory=dict)
+    maintenance: Mapping[NodeName, Switch] = field(default_factory=dict)
+    """By node, or `CLUSTER` for all."""
+    unclean: frozenset[tuple[GroupName, NodeName]] = frozenset()
+    """Which nodes are known to hold which groups unclean, the sender's own included."""
+    leaving: bool = False
+    digest: str = ""

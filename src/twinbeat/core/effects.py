@@ -1,0 +1,155 @@
+"""Effects: the orders the core gives. The shell performs them in the order of the list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .beat import Beat, Switch
+from .model import GroupSpec
+from .units import GroupName, Instant, NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class SendBeat:
+    """Send this heartbeat on every link, now."""
+
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class ClearGroup:
+    """Probe every resource of the group and stop what runs; answered like `StopGroup`."""
+
+    op: int
+    spec: GroupSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StartGroup:
+    """Start the resources left to right; addresses stay silent until `Serve`."""
+
+    op: int
+    spec: GroupSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StopGroup:
+    """Stop the resources right to left, an address's lease element first of its own steps."""
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Let the group's addresses speak until an instant: the lease (protocol.md 2.6).
+
+    `create` false is a renewal and must fail on a lapsed element; true is the first write, or the
+    first after a lapse. The timeout is computed from the clock at the write; a write that took
+    longer than half the margin is undone at once. Failure comes back as `LeaseLapsed`.
+    """
+
+    group: GroupName
+    until: Instant
+    create: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Delete the group's lease elements at once; the addresses may stay for a moment."""
+
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the neighbours' caches again where the group's addresses are."""
+
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Write what must survive this life: the switches, and the least generation of the next."""
+
+    standby: Mapping[NodeName, Switch]
+    maintenance: Mapping[NodeName, Switch]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer an operator's request; `refused` is the reason, or None when it was taken."""
+
+    request: int
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Everything is told: end the daemon. `clean` false: something could not be stopped."""
+
+    clean: bool
+
+
+class What(StrEnum):
+    """The kinds of journal entries."""
+
+    NODE_STARTED = "node started"
+    NODE_ACTIVE = "node active"
+    NODE_LEAVING = "node leaving"
+    NODE_LEFT = "node left"
+    NODE_STALLED = "node stalled"
+    PEER_HEARD = "peer heard"
+    PEER_STATUS = "peer status"
+    PEER_ALIVE = "peer alive"
+    PEER_DEAF = "peer deaf"
+    PEER_LATE = "peer late"
+    PEER_LATE_BEAT = "peer late beat"
+    PEER_DEAD = "peer dead"
+    PEER_RETURNED = "peer returned"
+    PEER_RESTARTED = "peer restarted"
+    PEER_LEFT = "peer left"
+    LINK_UP = "link up"
+    LINK_DEAD = "link dead"
+    OWN_LINK_UP = "own link up"
+    OWN_LINK_DOWN = "own link down"
+    GROUP_PLACED = "group placed"
+    GROUP_CLAIMING = "group claiming"
+    GROUP_CLAIM_ENDED = "group claim ended"
+    GROUP_STARTING = "group starting"
+    GROUP_HELD = "group held"
+    GROUP_STOPPING = "group stopping"
+    GROUP_STOPPED = "group stopped"
+    GROUP_UNCLEAN = "group unclean"
+    GROUP_FAILED = "group failed"
+    GROUP_MET = "group met"
+    GROUP_DARK = "group dark"
+    GROUP_LIT = "group lit"
+    PEER_GROUP = "peer group"
+    PIN_CHANGED = "pin changed"
+    STANDBY_CHANGED = "standby changed"
+    MAINTENANCE_CHANGED = "maintenance changed"
+    CLEANED_UP = "cleaned up"
+    CONFIG_DIFFERS = "config differs"
+    CONFIG_CHANGED = "config changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Put a decision into the journal, with its cause and the numbers it rests on.
+
+    The shell adds the instant, the wall-clock time and the node's name.
+    """
+
+    what: What
+    because: str
+    group: GroupName | None = None
+    peer: NodeName | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+Effect = (
+    SendBeat | ClearGroup | StartGroup | StopGroup | Serve | Silence | Announce
+    | Remember | Reply | Leave | Record
+)  # fmt: skip

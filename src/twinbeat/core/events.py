@@ -1,0 +1,163 @@
+"""Events: the facts the core is told. Frozen, past participles; an illegal one cannot exist."""
+
+from dataclasses import dataclass
+
+from .beat import Beat
+from .model import ClusterModel
+from .units import GroupName, LinkName, NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The kernel is silent for every virtual IP; nothing was sent yet. The first event of a life."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeatReceived:
+    """An authenticated heartbeat that is no replay arrived on a link (a copy on a second link too)."""
+
+    beat: Beat
+    link: LinkName
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Every packet received so far was handed over: deadlines may lapse now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """An own link came up or went down."""
+
+    link: LinkName
+    up: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStarted:
+    """Every resource of the group runs; answers `StartGroup`."""
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStartFailed:
+    """A resource did not start; the rest may be running; answers `StartGroup`."""
+
+    op: int
+    group: GroupName
+    resource: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStopped:
+    """Nothing of the group runs here any more; answers `StopGroup` and `ClearGroup`."""
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStopFailed:
+    """A resource may still be running; answers `StopGroup` and `ClearGroup`."""
+
+    op: int
+    group: GroupName
+    resource: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFailed:
+    """A resource of a held group was found not running."""
+
+    group: GroupName
+    resource: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLapsed:
+    """The kernel no longer holds the lease element, or it could not be written."""
+
+    group: GroupName
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChanged:
+    """What holds the lease in this kernel: `nft`, `valid_lft` or `none`."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverRequested:
+    """An operator wants the group on a node (None: on any other candidate), pinned there."""
+
+    request: int
+    group: GroupName
+    to: NodeName | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailbackRequested:
+    """An operator lifts the pin and wants the group on its preferred owner."""
+
+    request: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyRequested:
+    """An operator takes a node out of service, or back in; kept over restarts."""
+
+    request: int
+    node: NodeName
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRequested:
+    """An operator freezes one node's groups, or all (`beat.CLUSTER`)."""
+
+    request: int
+    node: NodeName
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupRequested:
+    """An operator vouches for a group on a node: failed and unclean marks are lifted.
+
+    For this node the group is probed and stopped again; for a silent peer the operator confirms
+    that nothing of the group runs there.
+    """
+
+    request: int
+    group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChanged:
+    """The configuration was read again and is valid; groups that did not change do not move."""
+
+    model: ClusterModel
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequested:
+    """Release everything, tell the peers, then leave."""
+
+
+Event = (
+    Started | BeatReceived | TimePassed | LinkChanged
+    | GroupStarted | GroupStartFailed | GroupStopped | GroupStopFailed | ResourceFailed
+    | LeaseLapsed | GuardChanged
+    | HandoverRequested | FailbackRequested | StandbyRequested | MaintenanceRequested
+    | CleanupRequested | ModelChanged | ShutdownRequested
+)  # fmt: skip

@@ -1,0 +1,196 @@
+"""The configured cluster as the core sees it: one model, whatever files it was read from."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .units import MS, Duration, GroupName, LinkName, NodeName
+
+
+class Proof(StrEnum):
+    """What counts as proof that a peer is dead (design.md section 5)."""
+
+    PEER = "peer"
+
+
+class LinkKind(StrEnum):
+    """How a link carries heartbeats."""
+
+    BROADCAST = "broadcast"
+    MULTICAST = "multicast"
+    UNICAST = "unicast"
+
+
+class AgentKind(StrEnum):
+    """Which agent starts and stops a resource."""
+
+    IP = "ip"
+    """A virtual IP, kept in-process over netlink with its kernel-held lease."""
+    SCRIPT = "script"
+    """A Heartbeat resource script: `resource.d/NAME` or `/etc/init.d/NAME`, arguments first."""
+    LSB = "lsb"
+    """An init script, looked up in `/etc/init.d` only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The timers of one cluster; every limit of protocol.md 2.1 follows from these five."""
+
+    keepalive: Duration
+    warntime: Duration
+    deadtime: Duration
+    initdead: Duration
+    deadping: Duration
+
+    @property
+    def margin(self) -> Duration:
+        """What a lease is shorter than the deadtime: writing time and one per cent clock drift."""
+        return Duration(min(20 * MS, self.deadtime // 10) + self.deadtime * 3 // 100)
+
+    @property
+    def lease(self) -> Duration:
+        """How long an acknowledged heartbeat lets its sender serve (L in protocol.md)."""
+        return Duration(self.deadtime - self.margin)
+
+    @property
+    def quiet(self) -> Duration:
+        """Silence after which the owner no longer waits for a peer's acknowledgements."""
+        spare = min(60 * MS, self.deadtime // 16)
+        return Duration(max(self.keepalive * 3 // 2, self.lease - 2 * self.keepalive - spare))
+
+    @property
+    def stall(self) -> Duration:
+        """A gap between two events longer than this means that this node itself was away."""
+        return Duration(self.keepalive + min(20 * MS, self.deadtime // 10))
+
+    def limit(self, peer_lease: Duration) -> Duration:
+        """Return the silence after which a peer with this published lease may be judged dead."""
+        drift = min(10 * MS, self.deadtime // 50)
+        return Duration(max(self.deadtime, peer_lease * 1025 // 1000 + drift))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSpec:
+    """One path for heartbeats, as configured."""
+
+    name: LinkName
+    """The interface for Heartbeat's own link kinds, so that `eth1` is what status shows."""
+    kind: LinkKind
+    interface: str
+    address: str = ""
+    """Unicast: the peer's address or name. Multicast: the group. Broadcast: empty."""
+    port: int = 694
+    ttl: int = 1
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSpec:
+    """A virtual IP as configured; what is None is found from the routes at start (IPaddr's way)."""
+
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address
+    prefix: int | None = None
+    interface: str | None = None
+    broadcast: ipaddress.IPv4Address | None = None
+    label: str | None = None
+    """The full label, `eth0:0`; at most 15 bytes; IPv4 only."""
+    alias: bool = False
+    """True: with no label given, take the first free `IF:N`, as Heartbeat's IPaddr does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceSpec:
+    """One resource of a group."""
+
+    name: str
+    """As the administrator wrote it: `192.168.0.140`, `httpd`, `Filesystem::/dev/sdb1::/srv`."""
+    agent: AgentKind
+    script: str = ""
+    """SCRIPT and LSB: the file name of the script, without a slash."""
+    args: tuple[str, ...] = ()
+    address: AddressSpec | None = None
+    start_timeout: Duration = Duration(60_000 * MS)
+    stop_timeout: Duration = Duration(60_000 * MS)
+    monitor: Duration = Duration(0)
+    """Interval between status calls while held; 0: not monitored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failback:
+    """Whether the preferred owner gets its group back, and after how long a stable presence."""
+
+    enabled: bool = False
+    after: Duration = Duration(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpec:
+    """An ordered list of resources that move together."""
+
+    name: GroupName
+    nodes: tuple[NodeName, ...]
+    """Every node that may run it, the preferred owner first; the order is the rank."""
+    resources: tuple[ResourceSpec, ...]
+    failback: Failback = Failback()
+
+    @property
+    def preferred(self) -> NodeName:
+        """The node that the configuration names first."""
+        return self.nodes[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSpec:
+    """Where log lines go, as ha.cf says."""
+
+    logfile: str | None = None
+    debugfile: str | None = None
+    facility: str | None = None
+    """A syslog facility's name (`local0`), or None."""
+    syslog_format: bool = True
+    """Heartbeat's `syslogmsgfmt`: the line format of the files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterModel:
+    """Everything that was configured, secrets excepted (they live in `Keyring`)."""
+
+    name: str
+    nodes: tuple[NodeName, ...]
+    timing: Timing
+    links: tuple[LinkSpec, ...]
+    groups: tuple[GroupSpec, ...]
+    proof: Proof = Proof.PEER
+    log: LogSpec = LogSpec()
+    script_dirs: tuple[str, ...] = ("/etc/ha.d/resource.d", "/etc/init.d")
+    realtime: bool = True
+    rtprio: int = 1
+    digest: str = ""
+    """Short digest of what all nodes must share; a mismatch between peers is shown by status."""
+
+    def group(self, name: GroupName) -> GroupSpec | None:
+        """Return the group of that name, or None."""
+        return next((g for g in self.groups if g.name == name), None)
+
+    def peers(self, me: NodeName) -> tuple[NodeName, ...]:
+        """Return every configured node but `me`, in configured order."""
+        return tuple(n for n in self.nodes if n != me)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of authkeys; the secret never shows in a repr, a log or a traceback."""
+
+    number: int
+    method: str
+    """`crc`, `md5`, `sha1` or `sha256`."""
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The keys this node accepts and the number of the one it signs with."""
+
+    active: int
+    keys: Mapping[int, Key]

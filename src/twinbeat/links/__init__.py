@@ -1,0 +1,1 @@
+"""Carry datagrams between nodes, and know nothing of their meaning."""

@@ -1,0 +1,33 @@
+"""What every link can do: send to all peers, and be drained dry."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..core.units import LinkName
+
+MAX_PACKET = 65_507
+"""The largest UDP payload; whatever is longer cannot have come from a peer."""
+
+
+class Link(Protocol):
+    """One path for heartbeats. It never raises for the network's sake: it reports and retries."""
+
+    name: LinkName
+
+    def open(self, changed: Callable[[bool, str], None]) -> None:
+        """Try to bring the link up; `changed(up, why)` is called at every change from then on."""
+
+    def retry(self) -> None:
+        """Called about once a second: bring up what is down, notice what went down."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch for reading, or -1 while the link is down."""
+
+    def send(self, packet: bytes) -> bool:
+        """Send one datagram without waiting; false when the link is down or the kernel refused."""
+
+    def receive(self) -> list[bytes]:
+        """Return all datagrams that wait (at most 512 a call, oldest first); never waits."""
+
+    def close(self) -> None:
+        """Close the sockets."""
