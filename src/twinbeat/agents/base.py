@@ -1,4 +1,4 @@
-"""What every agent can do. All verbs are safe to repeat: a started resource starts again quietly."""
+"""What every agent can do. All verbs are safe to repeat, in any order."""
 
 from collections.abc import Callable
 from typing import Protocol

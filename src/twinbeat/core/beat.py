@@ -87,7 +87,7 @@ class GroupView:
 
     def strength(self, node: NodeName) -> tuple[int, int, tuple[int, ...]]:
         """Return what decides between two claims or owners: term, then rank, then lower name."""
-        return (self.term, -self.rank, tuple(-ord(c) for c in node) + (1,))
+        return (self.term, -self.rank, (*(-ord(c) for c in node), 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from .units import GroupName, LinkName, NodeName
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The kernel is silent for every virtual IP; nothing was sent yet. The first event of a life."""
+    """The first event of a life: the kernel is silent for every virtual IP, nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeatReceived:
-    """An authenticated heartbeat that is no replay arrived on a link (a copy on a second link too)."""
+    """An authenticated heartbeat that is no replay arrived on a link (or its copy on another)."""
 
     beat: Beat
     link: LinkName

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ..core.units import LinkName
+from twinbeat.core.units import LinkName
 
 MAX_PACKET = 65_507
 """The largest UDP payload; whatever is longer cannot have come from a peer."""
