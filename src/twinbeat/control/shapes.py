@@ -1,0 +1,108 @@
+"""The JSON that the daemon answers with, typed: what `status`, `why` and `history` return."""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class LinkShape(TypedDict):
+    """One path from one node."""
+
+    state: str
+    """`up` or `dead`."""
+    last_heard_ms: float | None
+
+
+class NodeShape(TypedDict):
+    """One node, the one that answers included."""
+
+    state: str
+    """`init`, `up`, `active`, `dead` or `ping`."""
+    late: bool
+    last_heard_ms: float | None
+    links: dict[str, LinkShape]
+
+
+class ResourceShape(TypedDict):
+    """One resource of a group."""
+
+    name: str
+    agent: str
+    state: str
+
+
+class GroupShape(TypedDict):
+    """One group as the answering node sees it; `reasons` say why it is where it is."""
+
+    owner: str | None
+    state: str
+    term: int
+    preferred: str
+    pinned: str | None
+    resources: list[ResourceShape]
+    reasons: list[str]
+
+
+class LeaseShape(TypedDict):
+    """What silences the addresses of a daemon that no longer runs; of several groups the least."""
+
+    kind: str
+    """`nft`, `valid_lft` or `none`."""
+    length_ms: float
+    remaining_ms: float | None
+
+
+class StatusShape(TypedDict):
+    """The answer to `status`."""
+
+    schema: int
+    node: str
+    generation: int
+    proof: str
+    nodes: dict[str, NodeShape]
+    groups: dict[str, GroupShape]
+    lease: LeaseShape
+    drops: dict[str, int]
+    flags: list[str]
+
+
+class PhaseShape(TypedDict):
+    """One step of a move; `ms` is the time until the next one."""
+
+    what: str
+    ms: float
+    because: str
+    evidence: dict[str, Any]
+
+
+MoveShape = TypedDict(
+    "MoveShape",
+    {
+        "group": str,
+        "from": str | None,
+        "to": str | None,
+        "at": str,
+        "cause": str,
+        "phases": list[PhaseShape],
+    },
+)
+"""The answer to `why`; `at` is when the first phase began, RFC 3339 in UTC."""
+
+
+class EntryShape(TypedDict):
+    """One journal entry; `at` is nanoseconds since that node's boot, `wall_ns` since 1970."""
+
+    at: int
+    wall_ns: int
+    node: str
+    what: str
+    because: str
+    group: NotRequired[str]
+    peer: NotRequired[str]
+    evidence: NotRequired[dict[str, Any]]
+
+
+class HistoryShape(TypedDict):
+    """The answer to `history`, oldest entry first."""
+
+    entries: list[EntryShape]
+    left_out: NotRequired[int]
+    """How many older entries did not fit the answer."""
