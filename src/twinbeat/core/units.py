@@ -23,6 +23,9 @@ SECOND = 1_000_000_000
 LONG_AGO = Instant(-(1 << 62))
 """An instant before every other: the anchor of an acknowledgement that was never given."""
 
+NEVER = Instant(1 << 62)
+"""An instant after every other: the deadline of what waits for no time."""
+
 
 def milliseconds(count: float) -> Duration:
     """Return `count` milliseconds as a duration, rounded to the nanosecond."""

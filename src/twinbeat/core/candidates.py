@@ -1,0 +1,108 @@
+"""What placement is asked with: who owns a group now, and what speaks against each node.
+
+Everything here is read from this node's present beliefs; `placement` itself knows nothing of peers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import orders
+from .beat import Custody, Switch
+from .group import Group
+from .liveness import Liveness
+from .membership import Membership
+from .placement import Candidate, Placement, place
+from .units import Duration, Instant, NodeName
+
+_BARRED_BY = {
+    Liveness.UNHEARD: "not heard yet",
+    Liveness.DEAF: "deaf: it is heard, but does not hear this node",
+    Liveness.SILENT: "dead",
+    Liveness.LEFT: "away: it said goodbye",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What this node believes of the cluster at one instant."""
+
+    members: Membership
+    standby: Mapping[NodeName, Switch]
+    maintenance: Mapping[NodeName, Switch]
+    leaving: bool
+    now: Instant
+
+
+def placed(group: Group, beliefs: Beliefs) -> Placement:
+    """Ask placement who should own a group."""
+    owner = present_owner(group, beliefs.members)
+    frozen = orders.frozen(beliefs.maintenance, owner or group.last_owner)
+    candidates = {node: candidate(group, node, beliefs) for node in group.spec.nodes}
+    return place(group.spec, candidates, owner, group.pin, frozen)
+
+
+def present_owner(group: Group, members: Membership) -> NodeName | None:
+    """Return the node that starts or serves a group, or else the one that is stopping it."""
+    if group.custody.owns:
+        return members.me
+    if (peer := members.owner(group.name)) is not None:
+        return peer.node
+    if group.custody is Custody.STOPPING:
+        return members.me
+    for other in members:
+        if other.heard and other.custody(group.name) is Custody.STOPPING:
+            return other.node
+    return None
+
+
+def void_pin(group: Group, beliefs: Beliefs) -> str | None:
+    """Return why a pin has ended: its node died, left or stands by, or has it by preference."""
+    node = group.pin.node
+    if not node:
+        return None
+    peer = beliefs.members.peers.get(node)
+    if orders.is_on(beliefs.standby, node):
+        return f"{node} is in standby"
+    if peer is not None and peer.liveness in (Liveness.SILENT, Liveness.LEFT):
+        return f"{node} is {peer.liveness}"
+    if node == beliefs.members.me and beliefs.leaving:
+        return f"{node} is leaving"
+    if node == beliefs.members.me == group.spec.preferred and group.custody is Custody.HELD:
+        return "its preferred owner has it"
+    return None
+
+
+def candidate(group: Group, node: NodeName, beliefs: Beliefs) -> Candidate:
+    """Return what speaks for and against one node."""
+    members = beliefs.members
+    if node == members.me:
+        barred = _own_bar(group, beliefs)
+        since = members.started_at
+    else:
+        barred = _peer_bar(group, node, members)
+        peer = members.peers.get(node)
+        since = beliefs.now if peer is None else peer.alive_since or beliefs.now
+    if orders.is_on(beliefs.standby, node):
+        barred = "in standby"
+    elif orders.is_on(beliefs.maintenance, node):
+        barred = "in maintenance"
+    here_for = Duration(beliefs.now - since)
+    return Candidate(barred=barred, unheard_by=members.unheard_by(node), here_for=here_for)
+
+
+def _own_bar(group: Group, beliefs: Beliefs) -> str | None:
+    if beliefs.leaving:
+        return "leaving"
+    return None if group.failed is None else f"marked failed ({group.failed})"
+
+
+def _peer_bar(group: Group, node: NodeName, members: Membership) -> str | None:
+    peer = members.peers.get(node)
+    if peer is None:
+        return "not configured here"
+    if peer.liveness is not Liveness.ALIVE:
+        return _BARRED_BY[peer.liveness]
+    if peer.beat is not None and peer.beat.leaving:
+        return "leaving"
+    view = peer.view(group.name)
+    return "marked failed" if view is not None and view.failed else None

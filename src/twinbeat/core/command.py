@@ -1,0 +1,140 @@
+"""Operators' commands: taken or refused at once, with the reason; carried out level by level."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from . import orders
+from .beat import CLUSTER, Custody
+from .candidates import present_owner
+from .effects import Effect, Record, Reply, What
+from .events import (
+    CleanupRequested,
+    FailbackRequested,
+    HandoverRequested,
+    MaintenanceRequested,
+    StandbyRequested,
+)
+from .group import Group
+from .units import GroupName, NodeName
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+Command = (
+    HandoverRequested
+    | FailbackRequested
+    | StandbyRequested
+    | MaintenanceRequested
+    | CleanupRequested
+)
+
+_BY_OPERATOR = "an operator said so"
+
+
+class RefusedError(Exception):
+    """Why a command cannot be taken; nothing was changed."""
+
+
+def obey(engine: "Engine", command: Command) -> list[Effect]:
+    """Take a command, or refuse it without changing anything."""
+    try:
+        match command:
+            case HandoverRequested(_, name, to):
+                effects = _hand_over(engine, name, to)
+            case FailbackRequested(_, name):
+                effects = _fail_back(engine, name)
+            case StandbyRequested(_, node, on):
+                effects = _stand_by(engine, node, on)
+            case MaintenanceRequested(_, node, on):
+                effects = _maintain(engine, node, on)
+            case CleanupRequested(_, name, node):
+                effects = _clean_up(engine, name, node)
+    except RefusedError as refusal:
+        return [Reply(command.request, str(refusal))]
+    return [*effects, Reply(command.request)]
+
+
+def _hand_over(engine: "Engine", name: GroupName, to: NodeName | None) -> list[Effect]:
+    group = _group(engine, name)
+    owner = present_owner(group, engine.members)
+    if (why := orders.frozen(engine.maintenance, owner or to)) is not None:
+        raise RefusedError(why)
+    if to is None:
+        to = next((n for n in group.spec.nodes if n != owner and not _bar(engine, group, n)), None)
+        if to is None:
+            raise RefusedError(f"no other node can run {name}: {_bars(engine, group, owner)}")
+    elif to not in group.spec.nodes:
+        raise RefusedError(
+            f"{to} is not a node of {name}; these are: {', '.join(group.spec.nodes)}"
+        )
+    elif (why := _bar(engine, group, to)) is not None:
+        raise RefusedError(f"{to} cannot take {name}: it is {why}")
+    group.pin = orders.next_pin(group.pin, to)
+    return [Record(What.PIN_CHANGED, _BY_OPERATOR, name, evidence={"to": to})]
+
+
+def _fail_back(engine: "Engine", name: GroupName) -> list[Effect]:
+    group = _group(engine, name)
+    preferred = group.spec.preferred
+    if present_owner(group, engine.members) == preferred:
+        group.pin = orders.next_pin(group.pin, None)
+        return [Record(What.PIN_CHANGED, _BY_OPERATOR, name, evidence={"to": None})]
+    return _hand_over(engine, name, preferred)
+
+
+def _stand_by(engine: "Engine", node: NodeName, on: bool) -> list[Effect]:
+    _known(engine, [node])
+    if not orders.turn(engine.standby, node, on):
+        raise RefusedError(f"standby is {'on' if on else 'off'} for {node} already")
+    evidence = {"on": on}
+    told = Record(What.STANDBY_CHANGED, _BY_OPERATOR, peer=node, evidence=evidence)
+    return [told, engine.remember()]
+
+
+def _maintain(engine: "Engine", node: NodeName, on: bool) -> list[Effect]:
+    if node != CLUSTER:
+        _known(engine, [node])
+    if not orders.turn(engine.maintenance, node, on):
+        raise RefusedError(f"maintenance is {'on' if on else 'off'} already")
+    evidence = {"on": on}
+    told = Record(What.MAINTENANCE_CHANGED, _BY_OPERATOR, peer=node, evidence=evidence)
+    return [told, engine.remember()]
+
+
+def _clean_up(engine: "Engine", name: GroupName, node: NodeName) -> list[Effect]:
+    group = _group(engine, name)
+    _known(engine, [node])
+    told = Record(What.CLEANED_UP, _BY_OPERATOR, name, node)
+    if node == engine.me:
+        group.failed = None
+        return [told, *(group.clear() if group.custody is Custody.UNCLEAN else [])]
+    if engine.members.peers[node].heard:
+        raise RefusedError(f"{node} is up: run the clean-up there, so that it is probed")
+    if not engine.members.vouch(name, node):
+        raise RefusedError(f"{name} is not known to be unclean on {node}")
+    return [told]
+
+
+def _group(engine: "Engine", name: GroupName) -> Group:
+    group = engine.groups.get(name)
+    if group is None:
+        names = ", ".join(engine.groups) or "none"
+        raise RefusedError(f"there is no group {name}; these are: {names}")
+    return group
+
+
+def _known(engine: "Engine", nodes: Iterable[NodeName]) -> None:
+    for node in nodes:
+        if node not in engine.model.nodes:
+            raise RefusedError(
+                f"there is no node {node}; these are: {', '.join(engine.model.nodes)}"
+            )
+
+
+def _bar(engine: "Engine", group: Group, node: NodeName) -> str | None:
+    return engine.candidate(group, node).barred
+
+
+def _bars(engine: "Engine", group: Group, owner: NodeName | None) -> str:
+    others = [node for node in group.spec.nodes if node != owner]
+    return "; ".join(f"{node} is {_bar(engine, group, node)}" for node in others) or "there is none"

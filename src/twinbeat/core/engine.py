@@ -1,0 +1,355 @@
+"""The engine composes the small machines and routes to them; it decides nothing itself.
+
+`handle(event, now)` takes one fact and returns the orders that follow, in the order in which the
+shell must perform them: what silences comes first, then what serves, then the heartbeat, then all
+that may take long. `next_deadline()` is the only timer. `status(now)` is the one snapshot.
+"""
+
+from collections.abc import Callable, Mapping
+
+from . import candidates, orders
+from .beat import Beat, Custody, Life, Switch
+from .candidates import Beliefs
+from .command import obey
+from .effects import (
+    Announce,
+    ClearGroup,
+    Effect,
+    Leave,
+    Record,
+    Remember,
+    Reply,
+    SendBeat,
+    Serve,
+    Silence,
+    StartGroup,
+    StopGroup,
+    What,
+)
+from .events import (
+    BeatReceived,
+    Event,
+    GroupStarted,
+    GroupStartFailed,
+    GroupStopFailed,
+    GroupStopped,
+    GuardChanged,
+    LeaseLapsed,
+    LinkChanged,
+    ModelChanged,
+    ResourceFailed,
+    ShutdownRequested,
+    Started,
+    TimePassed,
+)
+from .group import Group, World
+from .liveness import Hearing, OwnBeats
+from .membership import Membership
+from .model import ClusterModel, GroupSpec
+from .placement import Candidate, Placement
+from .snapshot import snapshot
+from .status import Status
+from .units import GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .voice import Voice, may_leave
+
+_FIRST_TO_LAST: tuple[type, ...] = (
+    Silence, Serve, SendBeat, Announce, StopGroup, StartGroup, ClearGroup, Remember, Reply, Record,
+    Leave,
+)  # fmt: skip
+_ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
+
+_ROUNDS = 8
+"""More rounds of placement and steps than any state needs to settle; a bound, not a limit."""
+
+
+class Engine:
+    """This node's part in the cluster."""
+
+    def __init__(
+        self,
+        model: ClusterModel,
+        me: NodeName,
+        life: Life,
+        now: Instant,
+        *,
+        standby: Mapping[NodeName, Switch] | None = None,
+        maintenance: Mapping[NodeName, Switch] | None = None,
+    ) -> None:
+        self.model = model
+        self.me = me
+        self.mine = OwnBeats(me, life)
+        self.members = Membership(model, self.mine, now)
+        self.standby: orders.Switches = dict(standby or {})
+        self.maintenance: orders.Switches = dict(maintenance or {})
+        self.groups = {g.name: Group(g, me, self._next_op) for g in model.groups}
+        self.placements: dict[GroupName, Placement] = {}
+        self.leaving = False
+        self.word = "init"
+        self.guard = "none"
+        self.own_links: dict[LinkName, bool] = {}
+        self.drops: dict[str, int] = {}
+        self._op = 0
+        self._handled_at = now
+        self._voice = Voice(now)
+        self._left = False
+
+    # The three verbs.
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """Take in one fact and return the orders that follow from it."""
+        out: list[Effect] = []
+        self._notice_stall(now, out)
+        self._dispatch(event, now, out)
+        if self.word != "init":
+            self._settle(now, out)
+            self._speak(event, now, out)
+        out.sort(key=lambda effect: _ORDER[type(effect)])
+        return out
+
+    def next_deadline(self) -> Instant:
+        """Return when `TimePassed` is due even if nothing else happens."""
+        now = self._handled_at
+        deadlines = [self._voice.due, self.members.next_deadline()]
+        deadlines.extend(
+            group.next_deadline(self._world(group, now)) for group in self.groups.values()
+        )
+        return min(deadlines)
+
+    def status(self, now: Instant) -> Status:
+        """Return the snapshot of what this node believes."""
+        return snapshot(self, now)
+
+    # Facts.
+
+    def _dispatch(self, event: Event, now: Instant, out: list[Effect]) -> None:
+        match event:
+            case BeatReceived(beat, link):
+                self._take_beat(beat, link, now, out)
+            case TimePassed():
+                self.members.time_passed(now, out)
+            case Started():
+                self._start(out)
+            case GroupStarted(op, name):
+                self._outcome(name, lambda group: group.started(op), out)
+            case GroupStartFailed(op, name, resource, why):
+                self._outcome(name, lambda group: group.start_failed(op, resource, why), out)
+            case GroupStopped(op, name):
+                self._outcome(name, lambda group: group.stopped(op), out)
+            case GroupStopFailed(op, name, resource, why):
+                self._outcome(name, lambda group: group.stop_failed(op, resource, why), out)
+            case ResourceFailed(name, resource, why):
+                self._outcome(name, lambda group: group.resource_failed(resource, why), out)
+            case LeaseLapsed(name, why):
+                self._outcome(name, lambda group: group.lapsed(why), out)
+            case LinkChanged(link, up, why):
+                self.own_links[link] = up
+                what = What.OWN_LINK_UP if up else What.OWN_LINK_DOWN
+                out.append(Record(what, why, evidence={"link": link}))
+            case GuardChanged(kind):
+                self.guard = kind
+            case ModelChanged(model):
+                self._adopt(model, now, out)
+            case ShutdownRequested():
+                self._shut_down(out)
+            case command:
+                out.extend(obey(self, command))
+
+    def _start(self, out: list[Effect]) -> None:
+        self.word = "up"
+        evidence = {"generation": self.mine.life.generation, "nodes": list(self.model.nodes)}
+        out.append(Record(What.NODE_STARTED, "a new life begins", evidence=evidence))
+        for group in self.groups.values():
+            out.extend(group.clear())
+        if orders.is_on(self.standby, self.me):
+            out.append(Record(What.STANDBY_CHANGED, "it was left in standby", peer=self.me,
+                              evidence={"on": True}))  # fmt: skip
+
+    def _take_beat(self, beat: Beat, link: LinkName, now: Instant, out: list[Effect]) -> None:
+        peer = self.members.peers.get(beat.node)
+        if peer is None:
+            self._drop("own beat" if beat.node == self.me else "beat of an unknown node")
+            return
+        earlier = peer.beat
+        was = peer.liveness
+        hearing = self.members.take(beat, link, now, out)
+        if hearing is Hearing.STALE:
+            self._drop("stale beat")
+        if hearing is not Hearing.NEWER:
+            return
+        self._voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
+        self._outgrow(beat, out)
+        self._adopt_orders(beat, out)
+        for group in self.groups.values():
+            view = beat.groups.get(group.name)
+            if view is not None and view.custody.owns:
+                group.last_owner = beat.node
+
+    def _outgrow(self, beat: Beat, out: list[Effect]) -> None:
+        """Jump above a generation of this node that a peer remembers and this node lost."""
+        ack = beat.acks.get(self.me)
+        if ack is None or ack.life.generation <= self.mine.life.generation:
+            return
+        generation = ack.life.generation + 1
+        self.mine.life = Life(generation, self.mine.life.token)
+        for peer in self.members:
+            peer.void_acks()
+        out.append(self.remember())
+
+    def _adopt_orders(self, beat: Beat, out: list[Effect]) -> None:
+        said = f"{beat.node} says so"
+        changed = False
+        for what, own, heard in (
+            (What.STANDBY_CHANGED, self.standby, beat.standby),
+            (What.MAINTENANCE_CHANGED, self.maintenance, beat.maintenance),
+        ):
+            for node in orders.merge(own, heard):
+                changed = True
+                evidence = {"on": own[node].on}
+                out.append(Record(what, said, peer=node, evidence=evidence))
+        if changed:
+            out.append(self.remember())
+        for group in self.groups.values():
+            view = beat.groups.get(group.name)
+            if view is not None and view.pin > group.pin:
+                group.pin = view.pin
+                pinned = {"to": view.pin.node or None}
+                out.append(Record(What.PIN_CHANGED, said, group.name, evidence=pinned))
+
+    def _outcome(
+        self,
+        name: GroupName,
+        verb: Callable[[Group], list[Effect] | None],
+        out: list[Effect],
+    ) -> None:
+        group = self.groups.get(name)
+        effects = None if group is None else verb(group)
+        if effects is None:
+            self._drop("stale outcome")
+            return
+        out.extend(effects)
+
+    def _adopt(self, model: ClusterModel, now: Instant, out: list[Effect]) -> None:
+        """Take over a new configuration; what did not change is not touched."""
+        self.model = model
+        self.members.adopt(model, now)
+        wanted: dict[GroupName, GroupSpec] = {g.name: g for g in model.groups}
+        for name, group in self.groups.items():
+            group.removed = name not in wanted
+            if name in wanted:
+                group.respec(wanted[name])
+        for name, spec in wanted.items():
+            if name not in self.groups:
+                self.groups[name] = Group(spec, self.me, self._next_op)
+                out.extend(self.groups[name].clear())
+        evidence = {"digest": model.digest}
+        out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
+
+    def _shut_down(self, out: list[Effect]) -> None:
+        if not self.leaving:
+            self.leaving = True
+            out.append(Record(What.NODE_LEAVING, "it was told to stop"))
+
+    # Levels: what the world asks for, until nothing changes.
+
+    def _settle(self, now: Instant, out: list[Effect]) -> None:
+        if self.word == "up" and self.members.all_known:
+            self.word = "active"
+            out.append(Record(What.NODE_ACTIVE, "every peer was heard or judged"))
+        beliefs = self._beliefs(now)
+        for _ in range(_ROUNDS):
+            before = len(out)
+            for group in self.groups.values():
+                self._lift_void_pin(group, beliefs, out)
+                self.placements[group.name] = candidates.placed(group, beliefs)
+                out.extend(group.step(self._world(group, now)))
+                group.want = self._wants(group)
+            if len(out) == before:
+                break
+        for name in [n for n, g in self.groups.items() if g.removed and not g.custody.holds]:
+            del self.groups[name], self.placements[name]
+
+    def candidate(self, group: Group, node: NodeName) -> Candidate:
+        """Return what speaks against one node as a group's owner, by the present beliefs."""
+        return candidates.candidate(group, node, self._beliefs(self._handled_at))
+
+    def _beliefs(self, now: Instant) -> Beliefs:
+        return Beliefs(self.members, self.standby, self.maintenance, self.leaving, now)
+
+    def _wants(self, group: Group) -> bool:
+        ready = group.custody in (Custody.STOPPED, Custody.CLAIMING) and not self.leaving
+        placed = self.placements[group.name].node == self.me
+        return ready and placed and not self.members.unclean_nodes(group.name)
+
+    def _lift_void_pin(self, group: Group, beliefs: Beliefs, out: list[Effect]) -> None:
+        if (why := candidates.void_pin(group, beliefs)) is not None:
+            group.pin = orders.next_pin(group.pin, None)
+            out.append(Record(What.PIN_CHANGED, why, group.name, evidence={"to": None}))
+
+    def _world(self, group: Group, now: Instant) -> World:
+        placement = self.placements.get(group.name) or Placement(node=None, reasons=("not placed",))
+        return World(now, self.members, placement, self.leaving, self.mine.seq + 1)
+
+    # The heartbeat.
+
+    def _speak(self, event: Event, now: Instant, out: list[Effect]) -> None:
+        ticked = isinstance(event, TimePassed | Started)
+        keepalive = self.model.timing.keepalive
+        if self._voice.speaks(self._public(), now, keepalive, ticked):
+            out.append(SendBeat(self._compose(now)))
+        custodies = [group.custody for group in self.groups.values()]
+        if not self.leaving or self._left or not may_leave(custodies):
+            return
+        if self._voice.goodbye_heard(self.members, now):
+            self._left = True
+            unclean = [g.name for g in self.groups.values() if g.custody is Custody.UNCLEAN]
+            why = f"unclean: {', '.join(unclean)}" if unclean else "nothing runs here any more"
+            out.extend([Record(What.NODE_LEFT, why), Leave(clean=not unclean)])
+
+    def _public(self) -> object:
+        """Return the part of a beat whose change is told at once."""
+        hears = tuple(peer.heard for peer in self.members)
+        views = tuple((g.name, g.view()) for g in self.groups.values())
+        switches = (tuple(self.standby.items()), tuple(self.maintenance.items()))
+        unclean = frozenset(self.members.unclean)
+        return hears, views, switches, unclean, self.leaving, self.word, self.mine.life
+
+    def _compose(self, now: Instant) -> Beat:
+        timing = self.model.timing
+        own = {(g.name, self.me) for g in self.groups.values() if g.custody is Custody.UNCLEAN}
+        return Beat(
+            node=self.me,
+            seq=self.mine.sending(now, timing.lease),
+            life=self.mine.life,
+            word=self.word,
+            deadtime=timing.deadtime,
+            lease=timing.lease,
+            acks=self.members.acks(now),
+            groups={g.name: g.view() for g in self.groups.values()},
+            standby=dict(self.standby),
+            maintenance=dict(self.maintenance),
+            unclean=frozenset(self.members.unclean | own),
+            leaving=self.leaving,
+            digest=self.model.digest,
+        )
+
+    # Small things.
+
+    def _notice_stall(self, now: Instant, out: list[Effect]) -> None:
+        gap = now - self._handled_at
+        self._handled_at = now
+        if self.word != "init" and gap > self.model.timing.stall:
+            self.members.stalled(now)
+            because = f"this node was away for {readable(gap)}: every silence starts anew"
+            out.append(Record(What.NODE_STALLED, because, evidence={"gap_ms": in_ms(gap)}))
+
+    def remember(self) -> Remember:
+        """Return the order to keep what must survive this life."""
+        generation = self.mine.life.generation
+        return Remember(dict(self.standby), dict(self.maintenance), generation)
+
+    def _drop(self, reason: str) -> None:
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+
+    def _next_op(self) -> int:
+        self._op += 1
+        return self._op

@@ -1,0 +1,392 @@
+"""Custody of one resource group, seen from this node (protocol.md 2.4 to 2.9).
+
+Safety in one sentence: `StartGroup` leaves here only from `_claim`, after every configured peer
+answered this very claim, said goodbye, or was proven dead, and nobody is known unclean.
+
+Outcomes of orders come in through the verbs `started`, `stopped` ... and carry the operation number
+of their order; a stale number is refused there. Everything else is decided in `step`, level by
+level, from what the world looks like now; no step depends on which message came first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .beat import Custody, GroupView, Pin
+from .effects import (
+    Announce,
+    ClearGroup,
+    Effect,
+    Record,
+    Serve,
+    Silence,
+    StartGroup,
+    StopGroup,
+    What,
+)
+from .liveness import Liveness, PeerWatch
+from .membership import Membership
+from .model import GroupSpec
+from .placement import Placement
+from .units import LONG_AGO, NEVER, Duration, GroupName, Instant, NodeName, in_ms, readable
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a step looks at."""
+
+    now: Instant
+    members: Membership
+    placement: Placement
+    leaving: bool
+    next_seq: int
+    """The sequence number of the beat that will tell of this step."""
+
+
+class Group:
+    """One group and this node's part in it."""
+
+    def __init__(self, spec: GroupSpec, me: NodeName, next_op: Callable[[], int]) -> None:
+        self.spec = spec
+        self.me = me
+        self.custody = Custody.UNKNOWN
+        self.term = 0
+        self.failed: str | None = None
+        """Why it failed here, until an operator cleans up."""
+        self.pin = Pin()
+        self.want = False
+        self.removed = False
+        """The configuration no longer has it: stop it, then forget it."""
+        self.waiting: tuple[str, ...] = ()
+        """What a claim still waits for."""
+        self.serving_until: Instant = LONG_AGO
+        self.last_owner: NodeName | None = None
+        self.cause = ""
+        self._next_op = next_op
+        self._op = 0
+        self._claim_seq = 0
+        self._dark = False
+        self._gentle = False
+        """Stopping by plan: the addresses are served until their own turn to stop comes."""
+        self._met: NodeName | None = None
+        self._respec: GroupSpec | None = None
+
+    @property
+    def name(self) -> GroupName:
+        """The group's name."""
+        return self.spec.name
+
+    @property
+    def rank(self) -> int:
+        """This node's place in the group's list; one past the end when it is not on it."""
+        nodes = self.spec.nodes
+        return nodes.index(self.me) if self.me in nodes else len(nodes)
+
+    def view(self) -> GroupView:
+        """Return what the next beat says of this group."""
+        return GroupView(
+            custody=self.custody,
+            term=self.term,
+            rank=self.rank,
+            want=self.want,
+            failed=self.failed is not None,
+            pin=self.pin,
+        )
+
+    # Orders that come from outside the step.
+
+    def clear(self) -> list[Effect]:
+        """Probe and stop whatever runs: at the start of a life, or for an operator's clean-up."""
+        if self.custody is not Custody.UNCLEAN:
+            self.custody = Custody.UNKNOWN
+        self._op = self._next_op()
+        return [ClearGroup(self._op, self.spec)]
+
+    def respec(self, spec: GroupSpec) -> None:
+        """Take over a changed configuration; other resources make a running group stop first."""
+        self.removed = False
+        if spec.resources == self.spec.resources or self.custody is Custody.STOPPED:
+            self.spec, self._respec = spec, None
+        else:
+            self._respec = spec
+
+    # Outcomes of orders.
+
+    def started(self, op: int) -> list[Effect] | None:
+        """Every resource runs; None when the outcome is stale (so for all outcomes)."""
+        if op != self._op or self.custody is not Custody.STARTING:
+            return None
+        self.custody, self.serving_until, self._dark = Custody.HELD, LONG_AGO, False
+        evidence = {"from": self.last_owner, "cause": self.cause, "term": self.term}
+        self.last_owner = self.me
+        return [Record(What.GROUP_HELD, "every resource is started", self.name, None, evidence)]
+
+    def start_failed(self, op: int, resource: str, why: str) -> list[Effect] | None:
+        """A resource did not start: stop the rest, and be no candidate until cleaned up."""
+        if op != self._op or self.custody is not Custody.STARTING:
+            return None
+        return self._fail(resource, f"{resource} did not start: {why}")
+
+    def resource_failed(self, resource: str, why: str) -> list[Effect] | None:
+        """A resource of the held group does not run any more."""
+        if self.custody is not Custody.HELD:
+            return None
+        return self._fail(resource, f"{resource} failed: {why}")
+
+    def stopped(self, op: int) -> list[Effect] | None:
+        """Nothing of the group runs here."""
+        clearing = self.custody in (Custody.UNKNOWN, Custody.UNCLEAN)
+        if op != self._op or not (clearing or self.custody is Custody.STOPPING):
+            return None
+        self.custody, self.serving_until = Custody.STOPPED, LONG_AGO
+        if self._respec is not None:
+            self.spec, self._respec = self._respec, None
+        why = "nothing of it was left running" if clearing else "every resource is stopped"
+        return [Record(What.GROUP_STOPPED, why, self.name)]
+
+    def stop_failed(self, op: int, resource: str, why: str) -> list[Effect] | None:
+        """A resource may still be running: nobody may start the group anywhere."""
+        stopping = (Custody.UNKNOWN, Custody.UNCLEAN, Custody.STOPPING)
+        if op != self._op or self.custody not in stopping:
+            return None
+        self.custody, self.serving_until = Custody.UNCLEAN, LONG_AGO
+        because = f"{resource} did not stop: {why}"
+        return [
+            Silence(self.name),
+            Record(What.GROUP_UNCLEAN, because, self.name, None, {"resource": resource}),
+        ]
+
+    def lapsed(self, why: str) -> list[Effect]:
+        """The kernel has let the lease go; what is served is created anew or stays silent."""
+        self.serving_until = LONG_AGO
+        if self.custody is not Custody.HELD or self._dark:
+            return []
+        self._dark = True
+        return [Record(What.GROUP_DARK, f"the kernel no longer holds the lease: {why}", self.name)]
+
+    # The step.
+
+    def step(self, world: World) -> list[Effect]:
+        """Do what the world asks for now; nothing when nothing changed."""
+        match self.custody:
+            case Custody.STOPPED:
+                return self._consider_claim(world)
+            case Custody.CLAIMING:
+                return self._claim(world)
+            case Custody.STARTING:
+                return self._meet(world)
+            case Custody.HELD:
+                return self._hold(world)
+            case Custody.STOPPING if self._gentle:
+                return self._renew(world)
+            case _:
+                return []
+
+    def next_deadline(self, world: World) -> Instant:
+        """Return when a step would do something only because time passed."""
+        deadlines = [NEVER]
+        if self.custody is Custody.HELD and self.serving_until > world.now:
+            deadlines.append(self.serving_until)
+            quiet = (peer.quiet_at(world.members.awake) for peer in world.members)
+            deadlines.extend(at for at in quiet if at > world.now)
+        if world.placement.review_in is not None:
+            deadlines.append(Instant(world.now + world.placement.review_in))
+        return min(deadlines)
+
+    def _consider_claim(self, world: World) -> list[Effect]:
+        members = world.members
+        self.waiting = ()
+        if world.leaving or world.placement.node != self.me:
+            return []
+        if (holder := members.holder(self.name)) is not None:
+            self.waiting = (f"{holder.node} says {holder.custody(self.name)}",)
+            return []
+        if unclean := members.unclean_nodes(self.name):
+            self.waiting = tuple(f"{node} may still run it (unclean)" for node in unclean)
+            return []
+        terms = [v.term for peer in members if (v := peer.view(self.name)) is not None]
+        self.term = 1 + max([self.term, *terms])
+        self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
+        self.cause = self._why_claim(world)
+        evidence = {"term": self.term, "from": self.last_owner}
+        told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)
+        return [told, *self._claim(world)]
+
+    def _claim(self, world: World) -> list[Effect]:
+        """Start when the right is complete; else say what it waits for."""
+        members = world.members
+        end = None
+        if world.leaving:
+            end = "this node is leaving"
+        elif world.placement.node != self.me:
+            end = world.placement.reasons[0]
+        elif (holder := members.holder(self.name)) is not None:
+            end = f"{holder.node} says {holder.custody(self.name)}"
+        elif unclean := members.unclean_nodes(self.name):
+            end = f"{unclean[0]} may still run it (unclean)"
+        if end is not None:
+            self.custody, self.waiting = Custody.STOPPED, ()
+            return [Record(What.GROUP_CLAIM_ENDED, end, self.name)]
+        answers = {peer.node: self._answer(peer, world) for peer in members}
+        self.waiting = tuple(why for given, why in answers.values() if not given)
+        if self.waiting:
+            return []
+        self.custody, self._op, self._met = Custody.STARTING, self._next_op(), None
+        reasons = {node: why for node, (_, why) in answers.items()}
+        evidence = {"term": self.term, "answers": reasons}
+        because = "every configured peer answered, left, or is proven dead"
+        return [
+            StartGroup(self._op, self.spec),
+            Record(What.GROUP_STARTING, because, self.name, None, evidence),
+        ]
+
+    def _answer(self, peer: PeerWatch, world: World) -> tuple[bool, str]:
+        """Return whether one peer lets this claim start, and the sentence that says why."""
+        node = peer.node
+        if peer.liveness is Liveness.LEFT:
+            return True, f"{node} said goodbye"
+        verdict = world.members.proof(peer)
+        if verdict.proven:
+            return True, verdict.why
+        if peer.liveness is not Liveness.ALIVE:
+            return False, verdict.why
+        if peer.acked_seq < self._claim_seq:
+            return False, f"{node} has not answered the claim yet"
+        if world.now >= peer.promised:
+            return False, f"the answer of {node} has expired"
+        theirs = peer.view(self.name)
+        if theirs is not None and theirs.custody is Custody.CLAIMING:
+            if theirs.strength(node) > self.view().strength(self.me):
+                return False, f"the claim of {node} is stronger"
+            return True, f"{node} yields its weaker claim"
+        return True, f"{node} answered that it does not hold it"
+
+    def _hold(self, world: World) -> list[Effect]:
+        out = self._meet(world)
+        if self.custody is not Custody.HELD:
+            return out
+        reason = self._release_reason(world)
+        if reason is None:
+            return out + self._renew(world)
+        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), True
+        evidence = {"to": world.placement.node}
+        return [
+            *out,
+            StopGroup(self._op, self.name),
+            Record(What.GROUP_STOPPING, reason, self.name, None, evidence),
+        ]
+
+    def _release_reason(self, world: World) -> str | None:
+        """Return why the group is released now; another node must want it before it is let go."""
+        placement = world.placement
+        if world.leaving:
+            return "this node is leaving"
+        if self.removed:
+            return "the configuration no longer has it"
+        if self._respec is not None:
+            return "its resources changed in the configuration"
+        if placement.node == self.me:
+            return None
+        if placement.node is None:
+            return "; ".join(placement.reasons)
+        target = world.members.peers.get(placement.node)
+        if target is None or target.liveness is not Liveness.ALIVE:
+            return None
+        view = target.view(self.name)
+        return placement.reasons[0] if view is not None and view.want else None
+
+    def _meet(self, world: World) -> list[Effect]:
+        """Two owners: the stronger stays and announces itself again, the other stops at once."""
+        other = world.members.owner(self.name)
+        if other is None:
+            return self._conflict_ended()
+        theirs = other.view(self.name)
+        assert theirs is not None  # An owner was found by its view.
+        if theirs.strength(other.node) > self.view().strength(self.me):
+            because = f"{other.node} owns it with the stronger claim"
+            evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
+            self._stop_hard()
+            return [
+                Silence(self.name),
+                StopGroup(self._op, self.name),
+                Record(What.GROUP_MET, because, self.name, other.node, evidence),
+                Record(What.GROUP_STOPPING, because, self.name, other.node, {"to": other.node}),
+            ]
+        if self._met == other.node:
+            return []
+        self._met = other.node
+        because = f"{other.node} says it owns it too; its claim is weaker and it must stop"
+        evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
+        return [Record(What.GROUP_MET, because, self.name, other.node, evidence)]
+
+    def _conflict_ended(self) -> list[Effect]:
+        if self._met is None:
+            return []
+        other, self._met = self._met, None
+        if self.custody is not Custody.HELD:
+            return []
+        because = f"{other} let go: the neighbours are told again where the addresses are"
+        return [Announce(self.name), Record(What.GROUP_MET, because, self.name, other)]
+
+    def _renew(self, world: World) -> list[Effect]:
+        """Serve as long as the acknowledgements allow (protocol.md 2.6)."""
+        now, members = world.now, world.members
+        if self.serving_until > now:
+            until = members.renewable_until(self.name, self.view(), now)
+            if until - self.serving_until < members.model.timing.keepalive // 4:
+                return []
+            self.serving_until = until
+            return [Serve(self.name, until, create=False)]
+        if self.custody is not Custody.HELD:
+            return []
+        until = members.creatable_until(self.name, self.view(), now)
+        if until <= now:
+            return self._darken(members)
+        self.serving_until = until
+        out: list[Effect] = [Serve(self.name, until, create=True)]
+        if self._dark:
+            self._dark = False
+            out.append(Record(What.GROUP_LIT, "the peers acknowledge again", self.name))
+        return out
+
+    def _darken(self, members: Membership) -> list[Effect]:
+        if self._dark:
+            return []
+        self._dark = True
+        because = "no acknowledgement allows to serve it: the kernel keeps it silent"
+        evidence: dict[str, object] = {
+            peer.node: f"{peer.liveness}, promised until {in_ms(peer.promised)}"
+            for peer in members
+            if peer.promised != LONG_AGO
+        }
+        return [Record(What.GROUP_DARK, because, self.name, None, evidence)]
+
+    def _fail(self, resource: str, because: str) -> list[Effect]:
+        self.failed = because
+        self._stop_hard()
+        evidence = {"resource": resource}
+        return [
+            Silence(self.name),
+            StopGroup(self._op, self.name),
+            Record(What.GROUP_FAILED, because, self.name, None, evidence),
+            Record(What.GROUP_STOPPING, because, self.name, None, {"to": None}),
+        ]
+
+    def _stop_hard(self) -> None:
+        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
+        self.serving_until, self._dark, self._met = LONG_AGO, False, None
+
+    def _why_claim(self, world: World) -> str:
+        """Say in a sentence why the group comes to this node now."""
+        members, last = world.members, self.last_owner
+        peer = members.peers.get(last) if last is not None else None
+        if peer is None:
+            return f"nobody owns it; {world.placement.reasons[0]}"
+        if peer.liveness is Liveness.LEFT:
+            return f"{last} left the cluster"
+        if peer.liveness is Liveness.SILENT:
+            silence = readable(Duration(peer.silence(world.now, members.awake)))
+            return f"{last} is dead: nothing was heard of it for {silence}"
+        view = peer.view(self.name)
+        if view is not None and view.failed:
+            return f"it failed on {last}"
+        return f"{last} released it: {world.placement.reasons[0]}"

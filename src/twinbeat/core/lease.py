@@ -1,0 +1,72 @@
+"""Until when a group may be served: the acknowledged lease (protocol.md 2.3 and 2.6).
+
+A node serves only until the send time of its newest acknowledged beat plus the lease. Taking in a
+beat is a peer's promise not to take over before its deadtime has run from then, and the deadtime is
+longer than the lease; so a lost beat, a freeze and a one-way link need no rule of their own.
+"""
+
+from collections.abc import Iterable
+
+from .beat import GroupView
+from .liveness import Liveness, PeerWatch
+from .model import Timing
+from .units import LONG_AGO, GroupName, Instant, NodeName
+
+
+def promised_by(peer: PeerWatch, group: GroupName, me: NodeName, mine: GroupView) -> Instant:
+    """Return until when one peer's acknowledgement lets this node serve the group.
+
+    A peer that shows itself a stronger owner of the group promises nothing.
+    """
+    theirs = peer.view(group)
+    if (
+        theirs is not None
+        and theirs.custody.owns
+        and theirs.strength(peer.node) > mine.strength(me)
+    ):
+        return LONG_AGO
+    return peer.promised
+
+
+def renewable_until(
+    peers: Iterable[PeerWatch],
+    timing: Timing,
+    group: GroupName,
+    me: NodeName,
+    mine: GroupView,
+    now: Instant,
+    awake: Instant,
+) -> Instant:
+    """Return the instant to which an unexpired lease may be renewed.
+
+    Peers that said goodbye or are quiet are not waited for; the first beat of a peer's new life
+    counts as an acknowledgement, so that a rebooting peer does not darken the owner.
+    """
+    until = None
+    for peer in peers:
+        if peer.liveness is Liveness.LEFT or peer.silence(now, awake) >= timing.quiet:
+            continue
+        promise = max(promised_by(peer, group, me, mine), peer.reborn_at + timing.lease)
+        until = promise if until is None else min(until, promise)
+    return Instant(now + timing.lease if until is None else until)
+
+
+def creatable_until(
+    peers: Iterable[PeerWatch],
+    timing: Timing,
+    group: GroupName,
+    me: NodeName,
+    mine: GroupView,
+    now: Instant,
+) -> Instant:
+    """Return the instant until which a new lease may be created, first or after a lapse.
+
+    Stricter than a renewal: only peers that left or were judged silent are not waited for.
+    """
+    until = None
+    for peer in peers:
+        if peer.liveness in (Liveness.LEFT, Liveness.SILENT):
+            continue
+        promise = promised_by(peer, group, me, mine)
+        until = promise if until is None else min(until, promise)
+    return Instant(now + timing.lease if until is None else until)

@@ -1,0 +1,228 @@
+"""Judge one peer: heard or silent, echoing this node or deaf to it, here or gone.
+
+Everything that is concluded from a peer's silence is concluded in `time_passed`, which the shell
+calls only after every received packet was handed over. A beat can only make a peer look better.
+
+The rules are those of protocol.md 2.1 to 2.3:
+
+* a peer is *alive* only while it echoes this node's present life: no recording can do that;
+* a peer that is heard but does not echo is *deaf*: it can answer no claim, and is not dead;
+* what a peer acknowledged is dated by the instant at which *this* node sent it, so two clocks are
+  never compared.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from .beat import Beat, Custody, GroupView, Life
+from .model import Timing
+from .units import LONG_AGO, NEVER, Duration, GroupName, Instant, LinkName, NodeName
+
+
+class Liveness(StrEnum):
+    """What is believed of a peer."""
+
+    UNHEARD = "unheard"
+    ALIVE = "alive"
+    DEAF = "deaf"
+    SILENT = "silent"
+    LEFT = "left"
+
+
+class Hearing(Enum):
+    """What one received beat was worth."""
+
+    NEWER = "newer"
+    COPY = "copy"
+    STALE = "stale"
+
+
+class Change(Enum):
+    """What `time_passed` concluded."""
+
+    LATE = "late"
+    SILENT = "silent"
+
+
+@dataclass(slots=True)
+class LinkWatch:
+    """One path from the peer."""
+
+    heard_at: Instant
+    up: bool = True
+
+
+class OwnBeats:
+    """This node's life and the send times of its recent beats, by sequence number."""
+
+    _KEPT = 1024
+
+    def __init__(self, node: NodeName, life: Life) -> None:
+        self.node = node
+        self.life = life
+        self.seq = 0
+        self._sent: dict[int, tuple[Instant, Duration]] = {}
+
+    def sending(self, now: Instant, lease: Duration) -> int:
+        """Note that a beat with this lease leaves now; return its sequence number."""
+        self.seq += 1
+        self._sent[self.seq] = (now, lease)
+        self._sent.pop(self.seq - self._KEPT, None)
+        return self.seq
+
+    def promise(self, seq: int) -> Instant:
+        """Return until when an acknowledgement of beat `seq` lets this node serve (E)."""
+        sent = self._sent.get(seq)
+        return LONG_AGO if sent is None else Instant(sent[0] + sent[1])
+
+
+class PeerWatch:
+    """Everything known of one peer."""
+
+    def __init__(self, node: NodeName, timing: Timing, now: Instant) -> None:
+        self.node = node
+        self.timing = timing
+        self.liveness = Liveness.UNHEARD
+        self.late = False
+        self.beat: Beat | None = None
+        self.links: dict[LinkName, LinkWatch] = {}
+        self.alive_since: Instant | None = None
+        self.promised: Instant = LONG_AGO
+        """Until when the newest acknowledgement lets this node serve."""
+        self.acked_seq = 0
+        """The highest beat of this node's present life that the peer took in."""
+        self.reborn_at: Instant = LONG_AGO
+        """When a later life than one already known here was first heard."""
+        self.interval: Duration = Duration(0)
+        """Between the two newest beats."""
+        self._watched_since = now
+        self._heard_at: Instant | None = None
+
+    # What others ask.
+
+    @property
+    def heard(self) -> bool:
+        """Whether the peer is heard now: its newest beat speaks for it."""
+        return self.liveness in (Liveness.ALIVE, Liveness.DEAF)
+
+    @property
+    def life(self) -> Life:
+        """The peer's newest life; generation 0 when it was never heard."""
+        return Life(0, 0) if self.beat is None else self.beat.life
+
+    @property
+    def seq(self) -> int:
+        """The highest sequence number taken in."""
+        return 0 if self.beat is None else self.beat.seq
+
+    def view(self, group: GroupName) -> GroupView | None:
+        """Return what the peer's newest beat says of a group, or None when it names it not."""
+        return None if self.beat is None else self.beat.groups.get(group)
+
+    def custody(self, group: GroupName) -> Custody:
+        """Return the peer's custody by its newest beat; what it does not know it does not hold."""
+        view = self.view(group)
+        return Custody.STOPPED if view is None else view.custody
+
+    def last_heard(self, now: Instant) -> Duration | None:
+        """Return the age of the newest beat, or None."""
+        return None if self._heard_at is None else Duration(now - self._heard_at)
+
+    def silence(self, now: Instant, awake: Instant) -> Duration:
+        """Return for how long nothing newer came while this node was awake to hear it."""
+        return Duration(now - max(self._heard_at or self._watched_since, awake))
+
+    @property
+    def limit(self) -> Duration:
+        """The silence after which the peer is judged: its deadtime here, or initdead (2.1)."""
+        if self.beat is None:
+            return Duration(max(self.timing.initdead, self.timing.limit(self.timing.lease)))
+        return self.timing.limit(self.beat.lease)
+
+    # What happens.
+
+    def take(self, beat: Beat, link: LinkName, now: Instant, mine: OwnBeats) -> Hearing:
+        """Take in a beat; only a newer one changes what is believed."""
+        hearing = self._weigh(beat)
+        if hearing is Hearing.STALE:
+            return hearing
+        self.links.setdefault(link, LinkWatch(now)).heard_at = now
+        if hearing is Hearing.COPY:
+            return hearing
+        if self.beat is not None and beat.life.generation > self.beat.life.generation:
+            self.reborn_at = now
+        self.interval = Duration(0 if self._heard_at is None else now - self._heard_at)
+        self.beat, self._heard_at, self.late = beat, now, False
+        self._take_ack(beat, mine)
+        self._judge(beat, now)
+        return hearing
+
+    def void_acks(self) -> None:
+        """Forget what was acknowledged: this node began a new generation."""
+        self.promised, self.acked_seq = LONG_AGO, 0
+
+    def time_passed(self, now: Instant, awake: Instant) -> list[Change]:
+        """Let the deadlines of this peer lapse; return what changed."""
+        if self.liveness in (Liveness.SILENT, Liveness.LEFT):
+            return []
+        silence = self.silence(now, awake)
+        changes = []
+        if silence >= self.timing.warntime and not self.late and self.beat is not None:
+            self.late = True
+            changes.append(Change.LATE)
+        if silence >= self.limit:
+            self.liveness, self.alive_since = Liveness.SILENT, None
+            changes.append(Change.SILENT)
+        return changes
+
+    def links_died(self, now: Instant) -> list[LinkName]:
+        """Mark the links on which nothing was heard for the deadtime; return the new ones."""
+        died = []
+        for name, link in self.links.items():
+            if link.up and now - link.heard_at >= self.timing.deadtime:
+                link.up = False
+                died.append(name)
+        return died
+
+    def quiet_at(self, awake: Instant) -> Instant:
+        """Return from when on an owner no longer waits for this peer's acknowledgements."""
+        return Instant(max(self._heard_at or self._watched_since, awake) + self.timing.quiet)
+
+    def next_deadline(self, awake: Instant) -> Instant:
+        """Return when silence would next mean something: late, or the limit."""
+        if self.liveness in (Liveness.SILENT, Liveness.LEFT):
+            return NEVER
+        start = max(self._heard_at or self._watched_since, awake)
+        limits = [self.limit]
+        if self.beat is not None and not self.late:
+            limits.append(self.timing.warntime)
+        return Instant(start + min(limits))
+
+    # How it is done.
+
+    def _weigh(self, beat: Beat) -> Hearing:
+        if self.beat is None:
+            return Hearing.NEWER
+        if beat.life != self.beat.life:
+            earlier = beat.life.generation < self.beat.life.generation
+            return Hearing.STALE if earlier else Hearing.NEWER
+        if beat.seq > self.beat.seq:
+            return Hearing.NEWER
+        return Hearing.COPY if beat.seq == self.beat.seq else Hearing.STALE
+
+    def _take_ack(self, beat: Beat, mine: OwnBeats) -> None:
+        ack = beat.acks.get(mine.node)
+        if ack is None or ack.life != mine.life or ack.seq > mine.seq:
+            self.void_acks()
+        else:
+            self.acked_seq, self.promised = ack.seq, mine.promise(ack.seq)
+
+    def _judge(self, beat: Beat, now: Instant) -> None:
+        if beat.leaving and all(not view.custody.holds for view in beat.groups.values()):
+            self.liveness, self.alive_since = Liveness.LEFT, None
+        elif self.acked_seq > 0:
+            if self.liveness is not Liveness.ALIVE or self.alive_since is None:
+                self.alive_since = now
+            self.liveness = Liveness.ALIVE
+        else:
+            self.liveness, self.alive_since = Liveness.DEAF, None

@@ -1,0 +1,237 @@
+"""All peers of this node: who lives, whom others hear, what was promised, who is unclean."""
+
+from collections.abc import Iterator
+
+from . import lease, proofs
+from .beat import Ack, Beat, Custody, GroupView
+from .effects import Effect, Record, What
+from .liveness import Change, Hearing, Liveness, OwnBeats, PeerWatch
+from .model import ClusterModel
+from .proofs import Verdict
+from .units import NEVER, GroupName, Instant, LinkName, NodeName, in_ms, readable
+
+Unclean = tuple[GroupName, NodeName]
+
+
+class Membership:
+    """The peers, and what follows from all of them together."""
+
+    def __init__(self, model: ClusterModel, mine: OwnBeats, now: Instant) -> None:
+        self.model = model
+        self.mine = mine
+        self.me = mine.node
+        self.started_at = now
+        self.awake = now
+        """When this node last came back from a stall: silence before it proves nothing."""
+        self.peers = {n: PeerWatch(n, model.timing, now) for n in model.peers(self.me)}
+        self.unclean: set[Unclean] = set()
+        """What other nodes are known to hold unclean, by their own word or by hearsay."""
+        self._vouched: set[Unclean] = set()
+
+    def __iter__(self) -> Iterator[PeerWatch]:
+        return iter(self.peers.values())
+
+    def adopt(self, model: ClusterModel, now: Instant) -> None:
+        """Take over a new configuration; a peer that stays keeps its history."""
+        self.model = model
+        names = model.peers(self.me)
+        known = self.peers
+        self.peers = {n: known.get(n) or PeerWatch(n, model.timing, now) for n in names}
+        for peer in self:
+            peer.timing = model.timing
+        self.unclean = {(group, node) for group, node in self.unclean if node in self.peers}
+
+    # What happens.
+
+    def take(self, beat: Beat, link: LinkName, now: Instant, out: list[Effect]) -> Hearing:
+        """Take in a beat of a configured peer and tell what it changed."""
+        peer = self.peers[beat.node]
+        before, earlier = peer.liveness, peer.beat
+        link_was_up = link in peer.links and peer.links[link].up
+        hearing = peer.take(beat, link, now, self.mine)
+        if hearing is Hearing.STALE:
+            return hearing
+        if not link_was_up:
+            peer.links[link].up = True
+            out.append(Record(What.LINK_UP, f"{peer.node} is heard on {link}", peer=peer.node,
+                              evidence={"link": link}))  # fmt: skip
+        if hearing is Hearing.NEWER:
+            self._tell_beat(peer, beat, earlier, before, out)
+            self._take_unclean(beat)
+        return hearing
+
+    def time_passed(self, now: Instant, out: list[Effect]) -> None:
+        """Let silence mean something."""
+        for peer in self:
+            for change in peer.time_passed(now, self.awake):
+                self._tell_silence(peer, change, now, out)
+            for link in peer.links_died(now):
+                out.append(Record(What.LINK_DEAD, f"nothing of {peer.node} came on {link}",
+                                  peer=peer.node, evidence={"link": link}))  # fmt: skip
+
+    def stalled(self, now: Instant) -> None:
+        """This node was away: every silence starts anew."""
+        self.awake = now
+
+    def vouch(self, group: GroupName, node: NodeName) -> bool:
+        """Believe the operator that a silent peer runs nothing of a group."""
+        self._vouched.add((group, node))
+        known = (group, node) in self.unclean
+        self.unclean.discard((group, node))
+        return known
+
+    # What follows.
+
+    def acks(self, now: Instant) -> dict[NodeName, Ack]:
+        """Return what this node has taken in from each peer, for its next beat."""
+        acks = {}
+        for peer in self:
+            age = peer.last_heard(now)
+            if age is not None:
+                age_ms = min(age // 1_000_000, 3_600_000)
+                acks[peer.node] = Ack(peer.life, peer.seq, peer.heard, age_ms)
+        return acks
+
+    def proof(self, peer: PeerWatch) -> Verdict:
+        """Judge whether a peer is proven dead by the configured proof."""
+        others = (other for other in self if other is not peer)
+        return proofs.RULES[self.model.proof].judge(peer, others)
+
+    def gone(self, peer: PeerWatch) -> bool:
+        """Whether nothing that the peer held stands in the way any more, `unclean` apart."""
+        return peer.liveness is Liveness.LEFT or self.proof(peer).proven
+
+    def holder(self, group: GroupName) -> PeerWatch | None:
+        """Return a peer whose newest beat holds the group and which is not gone."""
+        for peer in self:
+            if peer.custody(group).holds and not self.gone(peer):
+                return peer
+        return None
+
+    def owner(self, group: GroupName) -> PeerWatch | None:
+        """Return the strongest peer that is heard to start or serve the group."""
+        owners = [
+            (view.strength(peer.node), peer)
+            for peer in self
+            if peer.heard and (view := peer.view(group)) is not None and view.custody.owns
+        ]
+        return max(owners, key=lambda entry: entry[0])[1] if owners else None
+
+    def unclean_nodes(self, group: GroupName) -> list[NodeName]:
+        """Return the peers that are known to hold a group unclean."""
+        return sorted(node for name, node in self.unclean if name == group)
+
+    def unheard_by(self, node: NodeName) -> NodeName | None:
+        """Return a peer that is heard and does not hear a node, or None."""
+        for peer in self:
+            if peer.node != node and peer.heard and peer.beat is not None:
+                ack = peer.beat.acks.get(node)
+                if ack is not None and not ack.hears:
+                    return peer.node
+        return None
+
+    @property
+    def all_known(self) -> bool:
+        """Whether every peer was heard or judged: nobody is waited for any more."""
+        return all(peer.liveness is not Liveness.UNHEARD for peer in self)
+
+    def renewable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
+        """Return until when an unexpired lease of the group may be renewed."""
+        timing = self.model.timing
+        return lease.renewable_until(self, timing, group, self.me, mine, now, self.awake)
+
+    def creatable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
+        """Return until when a new lease of the group may be created."""
+        return lease.creatable_until(self, self.model.timing, group, self.me, mine, now)
+
+    def next_deadline(self) -> Instant:
+        """Return when the silence of any peer next means something."""
+        return min((peer.next_deadline(self.awake) for peer in self), default=NEVER)
+
+    # How it is told.
+
+    def _take_unclean(self, beat: Beat) -> None:
+        """Believe a node about itself first, and others only about nodes that are not heard."""
+        for name in [g for g, node in self.unclean if node == beat.node]:
+            self.unclean.discard((name, beat.node))
+        own = {(g, beat.node) for g, v in beat.groups.items() if v.custody is Custody.UNCLEAN}
+        self._vouched = {mark for mark in self._vouched if mark[1] != beat.node}
+        hearsay = {
+            mark
+            for mark in beat.unclean - self._vouched
+            if mark[1] in self.peers and not self.peers[mark[1]].heard
+        }
+        self.unclean |= own | hearsay
+
+    def _tell_beat(
+        self,
+        peer: PeerWatch,
+        beat: Beat,
+        earlier: Beat | None,
+        before: Liveness,
+        out: list[Effect],
+    ) -> None:
+        def tell(what: What, because: str, **evidence: object) -> None:
+            out.append(Record(what, because, peer=peer.node, evidence=evidence))
+
+        timing = self.model.timing
+        if earlier is None:
+            tell(What.PEER_HEARD, "its first heartbeat in this life",
+                 generation=beat.life.generation)  # fmt: skip
+        elif beat.life != earlier.life:
+            tell(What.PEER_RESTARTED, "its heartbeat is of a new life",
+                 generation=beat.life.generation, before=earlier.life.generation)  # fmt: skip
+        elif before is Liveness.SILENT:
+            tell(What.PEER_RETURNED, "it is heard again in the same life",
+                 silence_ms=in_ms(peer.interval))  # fmt: skip
+        elif peer.interval > timing.warntime:
+            tell(What.PEER_LATE_BEAT, "its heartbeat came late",
+                 interval_ms=in_ms(peer.interval))  # fmt: skip
+        if earlier is None or earlier.word != beat.word:
+            tell(What.PEER_STATUS, f"it says {beat.word}", status=beat.word)
+        if peer.liveness is not before:
+            if peer.liveness is Liveness.ALIVE:
+                tell(What.PEER_ALIVE, "it echoes this node's present life")
+            elif peer.liveness is Liveness.DEAF and before is Liveness.ALIVE:
+                tell(What.PEER_DEAF, "it is heard and no longer echoes this node")
+            elif peer.liveness is Liveness.LEFT:
+                tell(What.PEER_LEFT, "it said goodbye and holds nothing")
+        self._tell_groups(peer, beat, earlier, out)
+        if (earlier is None or earlier.digest != beat.digest) and beat.version:
+            differs = beat.digest != self.model.digest
+            if differs or earlier is not None:
+                tell(What.CONFIG_DIFFERS, "its configuration differs from this node's"
+                     if differs else "its configuration is this node's again",
+                     theirs=beat.digest, ours=self.model.digest)  # fmt: skip
+
+    @staticmethod
+    def _tell_groups(peer: PeerWatch, beat: Beat, earlier: Beat | None, out: list[Effect]) -> None:
+        for group, view in beat.groups.items():
+            was = None if earlier is None else earlier.groups.get(group)
+            if was is None or was.custody is not view.custody:
+                out.append(Record(
+                    What.PEER_GROUP, f"{peer.node} says {view.custody}", group, peer.node,
+                    {"custody": str(view.custody), "term": view.term},
+                ))  # fmt: skip
+
+    def _tell_silence(
+        self, peer: PeerWatch, change: Change, now: Instant, out: list[Effect]
+    ) -> None:
+        silence = peer.silence(now, self.awake)
+        evidence: dict[str, object] = {
+            "silence_ms": in_ms(silence),
+            "limit_ms": in_ms(peer.limit),
+            "missed": silence // self.model.timing.keepalive,
+            "links": {
+                name: in_ms(now - link.heard_at) for name, link in sorted(peer.links.items())
+            },
+        }
+        if change is Change.LATE:
+            why = f"nothing was heard for {readable(silence)}, more than the warntime"
+            out.append(Record(What.PEER_LATE, why, peer=peer.node, evidence=evidence))
+        elif peer.beat is None:
+            why = f"never heard since this node started {readable(silence)} ago, the initdead"
+            out.append(Record(What.PEER_DEAD, why, peer=peer.node, evidence=evidence))
+        else:
+            why = f"nothing was heard for {readable(silence)}, the deadtime"
+            out.append(Record(What.PEER_DEAD, why, peer=peer.node, evidence=evidence))

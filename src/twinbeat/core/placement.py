@@ -1,0 +1,87 @@
+"""Who should own a group: a pure function of what is seen, which returns its reasons.
+
+Same facts, same answer, on every node. The order of the reasons is the order of the code below
+(design.md section 5). Placement gives no right to start anything: the claim does (`group`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .beat import Pin
+from .model import GroupSpec
+from .units import Duration, NodeName, readable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One node of a group's list, as this node sees it."""
+
+    barred: str | None = None
+    """Why it cannot own the group (`dead`, `in standby` ...), or None."""
+    unheard_by: NodeName | None = None
+    """A live node that does not hear it, or None."""
+    here_for: Duration = Duration(0)
+    """For how long it has been up and alive without a break."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The answer, why, and after what time the answer may change by itself."""
+
+    node: NodeName | None
+    reasons: tuple[str, ...]
+    review_in: Duration | None = None
+
+
+def place(
+    spec: GroupSpec,
+    candidates: Mapping[NodeName, Candidate],
+    owner: NodeName | None,
+    pin: Pin,
+    frozen: str | None,
+) -> Placement:
+    """Return the node that should own the group now.
+
+    `owner` is the node that starts, serves or stops it at present; `candidates` has an entry for
+    every node of the group's list.
+    """
+    if frozen is not None:
+        where = f"it stays on {owner}" if owner else "nobody starts it"
+        return Placement(node=owner, reasons=(f"{frozen}: {where}",))
+    barred = tuple(f"{n} is {c.barred}" for n, c in candidates.items() if c.barred is not None)
+    able = [node for node in spec.nodes if candidates[node].barred is None]
+    if not able:
+        return Placement(node=None, reasons=("no node can run it", *barred))
+    if pin.node in able:
+        return Placement(node=pin.node, reasons=(f"an operator moved it to {pin.node}", *barred))
+    best = [node for node in able if candidates[node].unheard_by is None]
+    lame = tuple(
+        f"{node} is not heard by {candidates[node].unheard_by}" for node in able if node not in best
+    )
+    return _prefer(spec, best or able, candidates, owner, (*lame, *barred))
+
+
+def _prefer(
+    spec: GroupSpec,
+    able: list[NodeName],
+    candidates: Mapping[NodeName, Candidate],
+    owner: NodeName | None,
+    rest: tuple[str, ...],
+) -> Placement:
+    first = able[0]
+    if owner not in able:
+        why = f"{first} is the preferred owner" if first == spec.preferred else f"{first} is next"
+        return Placement(node=first, reasons=(why, *rest))
+    if first == owner:
+        return Placement(
+            node=owner, reasons=(f"{owner} owns it and nothing prefers another", *rest)
+        )
+    if first != spec.preferred or not spec.failback.enabled:
+        off = "failback is off" if first == spec.preferred else f"{spec.preferred} is away"
+        kept = f"{owner} owns it and {off}"
+        return Placement(node=owner, reasons=(kept, *rest))
+    wait = spec.failback.after - candidates[first].here_for
+    if wait > 0:
+        kept = f"{owner} keeps it: failback to {first} in {readable(wait)}, if it stays up"
+        return Placement(node=owner, reasons=(kept, *rest), review_in=Duration(wait))
+    return Placement(node=first, reasons=(f"failback to {first}, the preferred owner", *rest))
