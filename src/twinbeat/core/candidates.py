@@ -19,6 +19,7 @@ _BARRED_BY = {
     Liveness.DEAF: "deaf: it is heard, but does not hear this node",
     Liveness.SILENT: "dead",
     Liveness.LEFT: "away: it said goodbye",
+    Liveness.DOUBTED: "gone, and judged anew since this node stalled",
 }
 
 
@@ -63,7 +64,7 @@ def void_pin(group: Group, beliefs: Beliefs) -> str | None:
     peer = beliefs.members.peers.get(node)
     if orders.is_on(beliefs.standby, node):
         return f"{node} is in standby"
-    if peer is not None and peer.liveness in (Liveness.SILENT, Liveness.LEFT):
+    if peer is not None and peer.gone:
         return f"{node} is {peer.liveness}"
     if node == beliefs.members.me and beliefs.leaving:
         return f"{node} is leaving"

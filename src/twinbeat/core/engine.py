@@ -49,7 +49,7 @@ from .model import ClusterModel, GroupSpec
 from .placement import Candidate, Placement
 from .snapshot import snapshot
 from .status import Status
-from .units import GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .units import Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
 from .voice import Voice, may_leave
 
 _FIRST_TO_LAST: tuple[type, ...] = (
@@ -338,7 +338,7 @@ class Engine:
         gap = now - self._handled_at
         self._handled_at = now
         if self.word != "init" and gap > self.model.timing.stall:
-            self.members.stalled(now)
+            self.members.stalled(Duration(gap), now)
             because = f"this node was away for {readable(gap)}: every silence starts anew"
             out.append(Record(What.NODE_STALLED, because, evidence={"gap_ms": in_ms(gap)}))
 

@@ -8,7 +8,7 @@ longer than the lease; so a lost beat, a freeze and a one-way link need no rule 
 from collections.abc import Iterable
 
 from .beat import GroupView
-from .liveness import Liveness, PeerWatch
+from .liveness import PeerWatch
 from .model import Timing
 from .units import LONG_AGO, GroupName, Instant, NodeName
 
@@ -39,12 +39,12 @@ def renewable_until(
 ) -> Instant:
     """Return the instant to which an unexpired lease may be renewed.
 
-    Peers that said goodbye or are quiet are not waited for; the first beat of a peer's new life
+    Peers that are gone or quiet are not waited for; the first beat of a peer's new life
     counts as an acknowledgement, so that a rebooting peer does not darken the owner.
     """
     until = None
     for peer in peers:
-        if peer.liveness is Liveness.LEFT or peer.silence(now, awake) >= timing.quiet:
+        if peer.gone or peer.silence(now, awake) >= timing.quiet:
             continue
         promise = max(promised_by(peer, group, me, mine), peer.reborn_at + timing.lease)
         until = promise if until is None else min(until, promise)
@@ -61,11 +61,11 @@ def creatable_until(
 ) -> Instant:
     """Return the instant until which a new lease may be created, first or after a lapse.
 
-    Stricter than a renewal: only peers that left or were judged silent are not waited for.
+    Stricter than a renewal: only peers that said goodbye or were judged silent are not waited for.
     """
     until = None
     for peer in peers:
-        if peer.liveness in (Liveness.LEFT, Liveness.SILENT):
+        if peer.gone:
             continue
         promise = promised_by(peer, group, me, mine)
         until = promise if until is None else min(until, promise)

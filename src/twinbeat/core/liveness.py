@@ -27,6 +27,8 @@ class Liveness(StrEnum):
     DEAF = "deaf"
     SILENT = "silent"
     LEFT = "left"
+    DOUBTED = "doubted"
+    """Was silent or had left, and this node was away since for so long that it may be back."""
 
 
 class Hearing(Enum):
@@ -106,6 +108,11 @@ class PeerWatch:
         return self.liveness in (Liveness.ALIVE, Liveness.DEAF)
 
     @property
+    def gone(self) -> bool:
+        """Whether the peer was judged silent or said goodbye."""
+        return self.liveness in (Liveness.SILENT, Liveness.LEFT)
+
+    @property
     def life(self) -> Life:
         """The peer's newest life; generation 0 when it was never heard."""
         return Life(0, 0) if self.beat is None else self.beat.life
@@ -157,17 +164,22 @@ class PeerWatch:
         self._judge(beat, now)
         return hearing
 
+    def doubt(self) -> None:
+        """Judge anew a peer that was gone: it may have come back while this node was away."""
+        if self.gone:
+            self.liveness = Liveness.DOUBTED
+
     def void_acks(self) -> None:
         """Forget what was acknowledged: this node began a new generation."""
         self.promised, self.acked_seq = LONG_AGO, 0
 
     def time_passed(self, now: Instant, awake: Instant) -> list[Change]:
         """Let the deadlines of this peer lapse; return what changed."""
-        if self.liveness in (Liveness.SILENT, Liveness.LEFT):
+        if self.gone:
             return []
         silence = self.silence(now, awake)
         changes = []
-        if silence >= self.timing.warntime and not self.late and self.beat is not None:
+        if silence >= self.timing.warntime and not self.late and self.heard:
             self.late = True
             changes.append(Change.LATE)
         if silence >= self.limit:
@@ -190,11 +202,11 @@ class PeerWatch:
 
     def next_deadline(self, awake: Instant) -> Instant:
         """Return when silence would next mean something: late, or the limit."""
-        if self.liveness in (Liveness.SILENT, Liveness.LEFT):
+        if self.gone:
             return NEVER
         start = max(self._heard_at or self._watched_since, awake)
         limits = [self.limit]
-        if self.beat is not None and not self.late:
+        if self.heard and not self.late:
             limits.append(self.timing.warntime)
         return Instant(start + min(limits))
 

@@ -8,7 +8,7 @@ from .effects import Effect, Record, What
 from .liveness import Change, Hearing, Liveness, OwnBeats, PeerWatch
 from .model import ClusterModel
 from .proofs import Verdict
-from .units import NEVER, GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .units import NEVER, Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
 
 Unclean = tuple[GroupName, NodeName]
 
@@ -69,9 +69,16 @@ class Membership:
                 out.append(Record(What.LINK_DEAD, f"nothing of {peer.node} came on {link}",
                                   peer=peer.node, evidence={"link": link}))  # fmt: skip
 
-    def stalled(self, now: Instant) -> None:
-        """This node was away: every silence starts anew."""
+    def stalled(self, gap: Duration, now: Instant) -> None:
+        """This node was away: every silence starts anew.
+
+        A peer that was gone may only have come back and taken over if it heard nothing of this
+        node for a deadtime; after a gap that comes near it, the peer is doubted.
+        """
         self.awake = now
+        if gap >= self.model.timing.quiet:
+            for peer in self:
+                peer.doubt()
 
     def vouch(self, group: GroupName, node: NodeName) -> bool:
         """Believe the operator that a silent peer runs nothing of a group."""
@@ -181,7 +188,7 @@ class Membership:
         elif beat.life != earlier.life:
             tell(What.PEER_RESTARTED, "its heartbeat is of a new life",
                  generation=beat.life.generation, before=earlier.life.generation)  # fmt: skip
-        elif before is Liveness.SILENT:
+        elif before in (Liveness.SILENT, Liveness.DOUBTED):
             tell(What.PEER_RETURNED, "it is heard again in the same life",
                  silence_ms=in_ms(peer.interval))  # fmt: skip
         elif peer.interval > timing.warntime:
