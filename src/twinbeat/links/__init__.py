@@ -1,1 +1,16 @@
 """Carry datagrams between nodes, and know nothing of their meaning."""
+
+from twinbeat.core.model import LinkSpec
+
+from .base import Link
+from .udp import UdpLink
+
+__all__ = ["Link", "build"]
+
+
+def build(spec: LinkSpec) -> Link:
+    """Return the link of a specification, not opened yet.
+
+    Raises `ValueError` when a multicast link's address is not an IP address.
+    """
+    return UdpLink(spec)

@@ -15,13 +15,13 @@ class Link(Protocol):
     name: LinkName
 
     def open(self, changed: Callable[[bool, str], None]) -> None:
-        """Try to bring the link up; `changed(up, why)` is called at every change from then on."""
+        """Try to bring the link up; `changed(up, why)` tells the first verdict and every change."""
 
     def retry(self) -> None:
         """Called about once a second: bring up what is down, notice what went down."""
 
     def fileno(self) -> int:
-        """Return the descriptor to watch for reading, or -1 while the link is down."""
+        """Return the descriptor to watch for reading: the same from `open` to `close`, else -1."""
 
     def send(self, packet: bytes) -> bool:
         """Send one datagram without waiting; false when the link is down or the kernel refused."""
