@@ -1,0 +1,140 @@
+"""Tell a move, or one entry, as a person would."""
+
+import textwrap
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from twinbeat.core.beat import CLUSTER
+from twinbeat.core.units import MS, readable
+
+from .chain import Move, Phase
+from .entry import Entry, wall_time
+
+WIDTH = 100
+
+HEADLINES = {
+    "node started": "{node} started",
+    "node active": "{node} is ready",
+    "node leaving": "{node} is leaving",
+    "peer heard": "{node} is heard",
+    "peer alive": "{node} is alive",
+    "peer deaf": "{node} no longer hears this node",
+    "peer late": "{node} is late",
+    "peer dead": "{node} is dead",
+    "peer returned": "{node} is back",
+    "peer restarted": "{node} was started anew",
+    "peer left": "{node} left",
+    "link dead": "the link to {node} is dead",
+    "group placed": "the place of {group} is decided",
+    "group claiming": "{node} claims {group}",
+    "group claim ended": "{node} gives up its claim",
+    "group starting": "{node} starts {group}",
+    "group held": "{node} holds {group}",
+    "group stopping": "{node} stops {group}",
+    "group stopped": "{node} has stopped {group}",
+    "group unclean": "{node} could not stop {group}",
+    "group failed": "{group} failed on {node}",
+    "group met": "two owners met: {node}",
+    "group dark": "{group} is silent on {node}",
+    "group lit": "{group} speaks again on {node}",
+    "peer claiming": "{node} claims {group}",
+    "peer starting": "{node} starts {group}",
+    "peer held": "{node} holds {group}",
+    "peer stopping": "{node} stops {group}",
+    "peer stopped": "{node} has stopped {group}",
+    "peer unclean": "{node} could not stop {group}",
+    "pin changed": "the pin of {group} changes",
+    "standby changed": "standby of {node} is switched {switch}",
+    "maintenance changed": "maintenance of {node} is switched {switch}",
+    "config changed": "the configuration changed",
+    "cleaned up": "an operator cleans up",
+}
+"""By the `what` of a phase; one that is not here is told by its own words."""
+
+
+def render(move: Move, zone: tzinfo = UTC, width: int = WIDTH) -> str:
+    """Return the move as a causal chain: a summary, then every phase with its time.
+
+    `zone` is that of the reader. The lines have no newline at the end of the last.
+    """
+    lines = textwrap.wrap(printable(f"{_summary(move, zone)}: {move.cause}."), width)
+    lines.append("")
+    passed = 0.0
+    for phase in move.phases:
+        at = (move.at + timedelta(milliseconds=passed)).astimezone(zone)
+        since = f"+ {_span(passed)}" if passed else ""
+        lines.append(f"{_clock(at)}  {since:>12}  {printable(_headline(phase, move))}")
+        indent = " " * 28
+        told = textwrap.wrap(printable(_detail(phase)), max(40, width - len(indent)))
+        lines.extend(indent + line for line in told)
+        passed += phase.ms
+    if move.to is None:
+        lines += ["", f"Nobody has taken {move.group} yet."]
+    return "\n".join(lines)
+
+
+def render_entry(entry: Entry, zone: tzinfo = UTC) -> str:
+    """Return an entry as one line: when, what, about whom, why, and on what evidence."""
+    at = wall_time(entry.wall_ns).astimezone(zone)
+    about = " ".join(name for name in (entry.group, entry.peer) if name)
+    evidence = _evidence(entry.evidence)
+    told = f"{entry.because} ({evidence})" if evidence else entry.because
+    line = f"{at:%Y-%m-%d} {_clock(at)}  {entry.what:<19}  {about + ': ' if about else ''}{told}"
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """Return the text with whatever could drive a terminal written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _summary(move: Move, zone: tzinfo) -> str:
+    when = f"on {move.at.astimezone(zone):%Y-%m-%d at %H:%M:%S %Z}"
+    if move.to is None:
+        gone = f"{move.from_} gave up {move.group}" if move.from_ else f"{move.group} has no owner"
+        return f"{gone} {when}"
+    took = f", in {_span(move.ms)}" if move.ms else ""
+    if move.from_ is None:
+        return f"{move.group} came to {move.to} {when}{took}"
+    if move.from_ == move.to:
+        return f"{move.group} was started again on {move.to} {when}{took}"
+    return f"{move.group} moved from {move.from_} to {move.to} {when}{took}"
+
+
+def _headline(phase: Phase, move: Move) -> str:
+    node = str(phase.evidence.get("node", "the node"))
+    switch = "on" if phase.evidence.get("on") else "off"
+    headline = HEADLINES.get(phase.what)
+    if headline is None:
+        return f"{node}: {phase.what}"
+    named = "the cluster" if node == CLUSTER else node
+    return headline.format(node=named, group=move.group, switch=switch)
+
+
+def _detail(phase: Phase) -> str:
+    evidence = _evidence({k: v for k, v in phase.evidence.items() if k not in ("node", "on")})
+    return f"{phase.because} ({evidence})" if evidence else phase.because
+
+
+def _evidence(evidence: Mapping[str, object]) -> str:
+    return ", ".join(_fact(key, value) for key, value in evidence.items() if value is not None)
+
+
+def _fact(key: str, value: object) -> str:
+    """Return `last heard 1.02 s` for `last_heard_ms: 1020.0`, and so on."""
+    name = key.replace("_", " ")
+    if key.endswith("_ms") and isinstance(value, int | float):
+        return f"{name[:-3]} {_span(value)}"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{inner}: {said}" for inner, said in value.items())
+    if isinstance(value, list | tuple):
+        return f"{name} {', '.join(str(item) for item in value)}"
+    return f"{name} {value}"
+
+
+def _span(ms: float) -> str:
+    return readable(round(ms * MS))
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
