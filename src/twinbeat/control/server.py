@@ -35,7 +35,7 @@ FLUSH_S = 0.5
 """How long `close` waits for the last answers to leave."""
 
 
-class SocketUnusableError(Exception):
+class SocketTaken(Exception):  # noqa: N818 - it says what happened
     """The control socket cannot be ours; the text says why and what to do."""
 
 
@@ -50,11 +50,12 @@ class ControlServer:
         self._log = log
         self._admins = admin_gid()
         self._connections: set[_Connection] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
 
     async def start(self) -> None:
-        """Listen; raises `SocketUnusableError` with a sentence when that is not possible."""
+        """Listen; raises `SocketTaken` with a sentence when that is not possible."""
         listening = _listen(self.path, self._admins)
         self._inode = self.path.stat().st_ino
         self._server = await asyncio.start_unix_server(
@@ -87,9 +88,11 @@ class ControlServer:
         if self._server is None:
             return
         self._server.close()
-        for connection in list(self._connections):
-            await connection.flush(FLUSH_S)
-            connection.abort()
+        await asyncio.gather(*(connection.flush(FLUSH_S) for connection in self._connections))
+        serving = list(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
         try:
             if self.path.stat().st_ino == self._inode:
                 self.path.unlink()
@@ -98,9 +101,8 @@ class ControlServer:
         self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        sock = writer.get_extra_info("socket")
         try:
-            connection = _Connection(writer, credentials_of(sock))
+            connection = _Connection(writer, credentials_of(writer.get_extra_info("socket")))
         except OSError:
             writer.transport.abort()
             return
@@ -110,13 +112,18 @@ class ControlServer:
             writer.close()
             return
         self._connections.add(connection)
-        writing = asyncio.create_task(self._write(connection))
+        reading, writing = asyncio.current_task(), asyncio.create_task(self._write(connection))
+        assert reading is not None  # asyncio runs this in a task of its own.
+        self._serving.add(reading)
         try:
             await self._converse(reader, connection)
             await connection.flush(WRITE_S)
         except (OSError, TimeoutError):
             pass  # The client went away or fell silent: nobody is left to tell.
+        except asyncio.CancelledError:
+            pass  # The server closes; this task has nobody above it who needs to know.
         finally:
+            self._serving.discard(reading)
             self._connections.discard(connection)
             writing.cancel()
             connection.abort()
@@ -229,7 +236,7 @@ def _listen(path: Path, admins: int | None) -> socket.socket:
     except OSError as error:
         listening.close()
         why = error.strerror or str(error)
-        raise SocketUnusableError(f"The control socket {path} cannot be made: {why}.") from None
+        raise SocketTaken(f"The control socket {path} cannot be made: {why}.") from None
     listening.setblocking(False)
     return listening
 
@@ -241,22 +248,16 @@ def _remove_stale(path: Path) -> None:
     except OSError:
         return  # Nothing there, or nothing we can see: bind will say so.
     if not stat.S_ISSOCK(mode):
-        raise SocketUnusableError(
-            f"{path} is not a socket: it is left alone; name another with --socket."
-        )
+        raise SocketTaken(f"{path} is not a socket: it is left alone; name another with --socket.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.setblocking(False)
         try:
             result = probe.connect_ex(str(path))
         except OSError as error:  # Longer than a socket's address can be.
-            raise SocketUnusableError(
-                f"The control socket {path} cannot be used: {error}."
-            ) from None
+            raise SocketTaken(f"The control socket {path} cannot be used: {error}.") from None
     if result in (errno.ECONNREFUSED, errno.ENOENT):
         path.unlink(missing_ok=True)
         return
     if result in (0, errno.EAGAIN):
-        raise SocketUnusableError(
-            f"A daemon already answers on {path}: stop it, or use another --socket."
-        )
-    raise SocketUnusableError(f"The control socket {path} cannot be tried: {os.strerror(result)}.")
+        raise SocketTaken(f"A daemon already answers on {path}: stop it, or use another --socket.")
+    raise SocketTaken(f"The control socket {path} cannot be tried: {os.strerror(result)}.")
