@@ -1,0 +1,1 @@
+"""The daemon: the only place where everything meets. One event in, all effects out, sleep."""
