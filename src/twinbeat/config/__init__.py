@@ -1,0 +1,25 @@
+"""Configuration: text in, a model or diagnostics out. Pure: no IO, no clock.
+
+Source, Sources     what the shell read
+load(sources)       -> Loaded(model, keyring, diagnostics)
+to_toml(model)      the same cluster as cluster.toml
+starter(...)        the text of a first configuration
+"""
+
+from .clustertoml import PRESETS
+from .convert import to_toml
+from .diagnostics import Diagnostic
+from .loading import Loaded, load
+from .starter import starter
+from .text import Source, Sources
+
+__all__ = [
+    "PRESETS",
+    "Diagnostic",
+    "Loaded",
+    "Source",
+    "Sources",
+    "load",
+    "starter",
+    "to_toml",
+]

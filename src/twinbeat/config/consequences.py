@@ -1,0 +1,152 @@
+"""What follows from a configuration that is correct: the warnings that syntax does not show."""
+
+from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof
+
+from .diagnostics import Mark, Report, listed, quote
+from .draft import Draft, GroupDraft
+from .haresources import STORAGE_SCRIPTS
+from .times import spoken
+
+GOOD_BEATS = 5
+"""Keepalives per deadtime: with five, two beats in a row may be lost and nothing goes dark."""
+FEW_BEATS = 4
+"""Below this not one lost beat is forgiven."""
+
+
+def explain(model: ClusterModel, draft: Draft, report: Report) -> None:
+    """Warn of everything that works, but not as one would hope."""
+    _times(model, draft, report)
+    _paths(model, draft, report)
+    _nodes(model, draft, report)
+    if not model.groups:
+        report.warning(
+            draft.whole,
+            "no group is configured",
+            "The nodes watch each other, and nothing moves when one dies.",
+        )
+    for group in draft.groups:
+        _group(group, report)
+
+
+def _times(model: ClusterModel, draft: Draft, report: Report) -> None:
+    timing = model.timing
+    beats = timing.deadtime / timing.keepalive
+    text = f"{beats:.1f} keepalives fit into the deadtime; {GOOD_BEATS} or more are advised"
+    if beats < FEW_BEATS:
+        report.warning(
+            _at(draft, "deadtime", "keepalive"),
+            text,
+            f"The lease is {spoken(timing.lease)}: one lost heartbeat can lapse it, and the "
+            "owner's addresses fall silent until the next one is answered.",
+            f"a keepalive of {_advised(model)} suits this deadtime",
+        )
+    elif beats < GOOD_BEATS:
+        report.warning(
+            _at(draft, "deadtime", "keepalive"),
+            text,
+            "On a link that loses heartbeats the owner's addresses fall silent now and then.",
+            f"a keepalive of {_advised(model)} suits this deadtime",
+        )
+    if timing.warntime >= timing.deadtime:
+        report.warning(
+            _at(draft, "warntime"),
+            f"warntime {spoken(timing.warntime)} is not below the deadtime "
+            f"{spoken(timing.deadtime)}",
+            "A peer is dead before it is called late: the early warning never comes.",
+        )
+    elif timing.warntime < timing.keepalive:
+        report.warning(
+            _at(draft, "warntime"),
+            f"warntime {spoken(timing.warntime)} is below the keepalive {spoken(timing.keepalive)}",
+            "Every heartbeat is called late.",
+        )
+    if timing.initdead < 2 * timing.deadtime and "initdead" in draft.times:
+        report.warning(
+            _at(draft, "initdead"),
+            f"initdead {spoken(timing.initdead)} is less than twice the deadtime "
+            f"{spoken(timing.deadtime)}",
+            "A node whose network comes up slowly after a boot takes over from a peer that is "
+            "alive.",
+            f"at least {spoken(2 * timing.deadtime)}, or as long as a switch port takes",
+        )
+
+
+def _advised(model: ClusterModel) -> str:
+    return spoken(model.timing.deadtime // GOOD_BEATS)
+
+
+def _paths(model: ClusterModel, draft: Draft, report: Report) -> None:
+    if len(model.nodes) < 2:
+        return
+    interfaces = {link.interface for link in model.links}
+    if len(interfaces) == 1:
+        report.warning(
+            draft.links[0].mark,
+            f"all heartbeats travel over {quote(model.links[0].interface)}",
+            "When this one path is cut while both nodes live, each takes the other for dead and "
+            "both own every group.",
+            "add a link on a second interface, over another switch or a cable of its own",
+        )
+    addresses = {link.address for link in model.links}
+    peers = len(model.nodes) - 1
+    if all(link.kind is LinkKind.UNICAST for link in model.links) and len(addresses) < peers:
+        report.warning(
+            draft.links[-1].mark,
+            f"{len(addresses)} unicast address for {peers} peers",
+            "Some peer hears nothing from this node and will judge it dead.",
+            "one unicast link for every peer",
+        )
+    for said in draft.links:
+        if said.value.kind is LinkKind.MULTICAST and said.value.ttl == 0:
+            report.warning(
+                said.mark,
+                f"the ttl of multicast group {said.value.address} is 0",
+                "The heartbeats never leave this machine.",
+                "a ttl of 1 reaches every node on the same network",
+            )
+
+
+def _nodes(model: ClusterModel, draft: Draft, report: Report) -> None:
+    if len(model.nodes) == 1:
+        report.warning(
+            draft.nodes[0].mark,
+            f"{quote(model.nodes[0])} is the only node",
+            "Nothing can take over from it.",
+        )
+    if len(model.nodes) > 2 and model.proof is Proof.PEER:
+        report.warning(
+            draft.proof.mark if draft.proof else draft.nodes[2].mark,
+            f"{len(model.nodes)} nodes and no proof of death beyond `peer`",
+            "There is no majority rule: when the network parts the nodes, each part takes the "
+            "groups of the other, and they have two owners.",
+            "two links over separate switches make a partition unlikely",
+        )
+
+
+def _group(group: GroupDraft, report: Report) -> None:
+    storage = [
+        said
+        for said in group.resources
+        if said.value.agent is AgentKind.SCRIPT and said.value.script in STORAGE_SCRIPTS
+    ]
+    if storage:
+        report.warning(
+            storage[0].mark,
+            f"{listed((said.value.name for said in storage), 'and')} must never run on two nodes, "
+            "and silence is no proof that it stopped",
+            "The lease silences addresses, it unmounts nothing: after a false takeover two nodes "
+            "write to the same data.",
+            "only fencing proves it; until then keep at least two independent links",
+        )
+    if not any(said.value.agent is AgentKind.IP for said in group.resources):
+        report.warning(
+            group.name.mark,
+            f"the group {quote(group.name.value)} has no virtual IP",
+            "When its node's daemon hangs or is killed, nothing silences what it runs: after a "
+            "takeover it runs twice.",
+        )
+
+
+def _at(draft: Draft, *times: str) -> Mark:
+    """Return where the first of these times is said, or the file."""
+    return next((draft.times[name].mark for name in times if name in draft.times), draft.whole)

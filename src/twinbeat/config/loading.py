@@ -1,0 +1,99 @@
+"""Read a configuration whole: the sources in, a model and its keys out, or what is wrong."""
+
+from dataclasses import dataclass
+
+from twinbeat.core.model import ClusterModel, Keyring
+
+from .additions import read_additions
+from .authkeys import read_authkeys
+from .build import build
+from .clustertoml import read_cluster
+from .consequences import explain
+from .diagnostics import Diagnostic, Mark, Report, listed
+from .draft import Draft
+from .hacf import read_ha_cf
+from .haresources import read_haresources
+from .tables import parse
+from .text import Sources, lower
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a reading gave. There is a model exactly when no diagnostic is an error."""
+
+    model: ClusterModel | None
+    keyring: Keyring | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(sources: Sources, node: str | None = None) -> Loaded:
+    """Read everything and check it as one; never raises for what the files say.
+
+    With `node` given, it must be one of the nodes: that is who this daemon will be.
+    """
+    report = Report()
+    draft = _draft(sources, report)
+    model = build(draft, sources.directory, report) if draft else None
+    if model and draft:
+        explain(model, draft, report)
+        _is_member(model, draft, node, report)
+    keyring = _keyring(sources, report)
+    return Loaded(None if report.failed else model, keyring, report.diagnostics())
+
+
+def _draft(sources: Sources, report: Report) -> Draft | None:
+    root = parse(sources.cluster_toml, report) if sources.cluster_toml else None
+    if sources.ha_cf:
+        draft = read_ha_cf(sources.ha_cf, report)
+        if sources.haresources:
+            draft.groups = read_haresources(sources.haresources, report)
+        else:
+            report.error(
+                Mark(f"{sources.directory}/haresources"),
+                "there is no haresources beside ha.cf",
+                "Nobody knows what the cluster is to run; Heartbeat does not start without it.",
+                "create the file; it may be empty",
+            )
+        if root:
+            read_additions(root, draft)
+        return draft
+    if sources.haresources:
+        report.error(
+            Mark(sources.haresources.path),
+            "there is no ha.cf beside haresources",
+            "Nobody knows who the nodes are.",
+            "`twinbeat init DIR` writes a first ha.cf",
+        )
+        return None
+    if sources.cluster_toml:
+        return read_cluster(root) if root else None
+    report.error(
+        Mark(sources.directory),
+        "there is no configuration here: neither ha.cf nor cluster.toml",
+        hint="`twinbeat init DIR` writes a first one",
+    )
+    return None
+
+
+def _keyring(sources: Sources, report: Report) -> Keyring | None:
+    if sources.authkeys:
+        return read_authkeys(sources.authkeys, report)
+    if sources.ha_cf or sources.cluster_toml:
+        report.error(
+            Mark(f"{sources.directory}/authkeys"),
+            "there is no authkeys",
+            "Heartbeats cannot be signed, and unsigned ones are not believed.",
+            "copy the file from another node; `twinbeat init DIR` writes a first one",
+        )
+    return None
+
+
+def _is_member(model: ClusterModel, draft: Draft, node: str | None, report: Report) -> None:
+    if node is None or lower(node) in model.nodes:
+        return
+    report.error(
+        draft.nodes[0].mark,
+        f"Current node [{lower(node)}] not in configuration!",
+        f"The nodes are {listed(model.nodes, 'and')}, and this daemon would be none of them.",
+        "list this node as `uname -n` prints it, or give the right name with --node",
+    )
