@@ -1,0 +1,160 @@
+"""`twinbeat lab`: play the reference experiment, with real daemons, packets and a web server."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from . import cage
+from .files import TIMINGS, httpd_kind
+from .page import page
+from .report import as_json
+from .stage import Stage
+from .steps import BY_NAME, STEPS, Player, Result
+from .terminal import Terminal
+from .topology import BuildError
+
+FAILED = 1
+
+DESCRIPTION = """\
+Build the reference experiment in network namespaces and play it: two nodes with the real daemon on
+ordinary Heartbeat files, one virtual IP, a web server that only the cluster starts, and a client
+that pings every 5 ms and fetches every 10 ms. Works as root, and as an ordinary user where user
+namespaces are allowed. Nothing of the machine is touched; all is gone at the end, whatever happens.
+"""
+EPILOG = """\
+Exit code: 0 when every step met its expectation, 1 when one did not or the laboratory could not be
+built, 2 for wrong usage.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Play the lab as `argv` says and return the exit code."""
+    options = _parser().parse_args(argv)
+    if options.list:
+        for step in STEPS:
+            print(f"{step.name:<24} {step.does}")
+        return 0
+    try:
+        outputs = _Outputs(options.json, options.html, options.keep_logs)
+        return cage.run(lambda outer: _play(options, outputs, outer))
+    except (OSError, cage.CageError) as error:
+        print(f"twinbeat lab: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twinbeat lab",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--list", action="store_true", help="list the steps and end")
+    add(
+        "--scenario",
+        action="append",
+        choices=list(BY_NAME),
+        metavar="NAME",
+        help="play only this step (repeatable); what it needs is done quietly before it",
+    )
+    add("--repeat", type=_positive, default=1, metavar="N", help="play the steps N times")
+    add(
+        "--timing",
+        choices=list(TIMINGS),
+        default="fast",
+        help="fast: keepalive 200 ms, deadtime 1 s (default); normal: 1 s, 5 s; "
+        "article: keepalive 2 s, warntime 10 s, deadtime 30 s, initdead 120 s",
+    )
+    add("--json", metavar="FILE", help="write the results as JSON (- for standard output)")
+    add("--html", metavar="FILE", help="write a page with a timeline of every step")
+    add("--keep-logs", metavar="DIR", help="copy the nodes' logs there at the end")
+    add(
+        "--interactive",
+        action="store_true",
+        help="play the cold start (or the steps named), leave it up, tell how to enter each node, "
+        "and show the heartbeats until Ctrl-C",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+class _Outputs:
+    """Where results go; opened before the cage hides `/run`, so that a wrong path fails early."""
+
+    def __init__(self, json_path: str | None, html_path: str | None, logs: str | None) -> None:
+        self.json = self._open(json_path)
+        self.html = self._open(html_path)
+        self.logs: Path | None = None
+        if logs is not None:
+            os.makedirs(logs, exist_ok=True)
+            # By descriptor: it stays reachable where the path may not be.
+            self.logs = Path(f"/proc/self/fd/{os.open(logs, os.O_RDONLY | os.O_DIRECTORY)}")
+
+    @staticmethod
+    def _open(path: str | None) -> TextIO | None:
+        if path is None:
+            return None
+        return sys.stdout if path == "-" else open(path, "w", encoding="utf-8")
+
+    def write(self, results: list[Result], stage: Stage) -> None:
+        """Write what was asked for."""
+        if self.json is not None:
+            run = {
+                "schema": 1,
+                "timing": stage.timing.name,
+                "httpd": httpd_kind(),
+                "steps": as_json(results),
+                "problems": [f"{r.name}: {p}" for r in results for p in r.problems],
+            }
+            print(json.dumps(run, indent=2), file=self.json, flush=True)
+        if self.html is not None:
+            print(page(results, stage.timing), file=self.html, flush=True)
+        if self.logs is not None:
+            for node in stage.nodes:
+                node.keep_logs(self.logs)
+
+
+def _play(options: argparse.Namespace, outputs: _Outputs, outer: int) -> int:
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    try:
+        return asyncio.run(_run(options, outputs, outer))
+    except KeyboardInterrupt:
+        print("twinbeat lab: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BuildError as error:
+        print(f"twinbeat lab: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _stop(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+async def _run(options: argparse.Namespace, outputs: _Outputs, outer: int) -> int:
+    results: list[Result] = []
+    with Terminal(sys.stderr if outputs.json is sys.stdout else sys.stdout) as terminal:
+        if httpd_kind() != "nginx":
+            terminal.say("nginx is missing: Python's own web server serves the pages")
+        async with Stage(TIMINGS[options.timing]) as stage:
+            names = options.scenario or (["cold-start"] if options.interactive else list(BY_NAME))
+            player = Player(stage, terminal.begin)
+            for _ in range(options.repeat):
+                async for result in player.play(names):
+                    results.append(result)
+                    terminal.tell(result)
+            outputs.write(results, stage)
+            if options.interactive:
+                await terminal.watch(stage, outer)
+    return 0 if all(result.ok for result in results) else FAILED

@@ -1,0 +1,325 @@
+"""The steps of the reference experiment: what is done, what is expected, what was measured."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from twinbeat.control.protocol import Refused
+from twinbeat.control.shapes import MoveShape
+
+from . import kernel
+from .files import Timing
+from .kernel import MS
+from .node import LogLine, Node
+from .ownership import Standing
+from .stage import GROUP, Mark, Stage, Unmet
+from .topology import BuildError
+from .view import Span, Summary, summary, total
+
+PING_EVERY = 5 * MS
+PLANNED = 150 * MS
+"""The longest gap of a planned move: three times the 50 ms that it should reach."""
+TAKEOVER = 90 * MS
+"""What a takeover may need beyond the deadtime: three times 30 ms."""
+HTTPD = 450 * MS
+"""What stopping and starting the web server may add to the gap between two pages."""
+CALM_S = 0.3
+"""How long the new owner is watched after it was seen."""
+GO_DOWN_S = 30.0
+"""How long a daemon may take to release everything after SIGTERM."""
+
+
+class Situation(StrEnum):
+    """What the cluster is like between two steps."""
+
+    DOWN = "nothing runs"
+    HOME = "both run, the preferred owner serves"
+    STOPPED = "the preferred owner's daemon is stopped"
+    OFF = "the preferred owner has no power"
+    AWAY = "an operator moved the group to the other node"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `gap` is the longest silence allowed, None where none is promised."""
+
+    name: str
+    does: str
+    needs: Situation
+    leaves: Situation
+    play: Callable[[Stage], Awaitable[None]]
+    gap: Callable[[Timing], int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one step came to."""
+
+    name: str
+    does: str
+    window: Span
+    action: int
+    """When the first thing was done, nanoseconds since boot."""
+    owner_before: str | None
+    owner_after: str | None
+    ping: Summary
+    http: Summary
+    two_seen: list[Span]
+    """When two nodes answered the client."""
+    two_served: list[Span]
+    """When two kernels would have answered."""
+    stalled: int
+    """How long the client itself was not scheduled, at the longest."""
+    problems: list[str]
+    scene: "Scene"
+
+    @property
+    def two_owners(self) -> int:
+        """Nanoseconds with two owners, by the worse of both views."""
+        return max(total(self.two_seen), total(self.two_served))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the step met every expectation."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What there is to draw and to tell of a step."""
+
+    marks: list[Mark]
+    bands: dict[str, list[tuple[Span, Standing]]]
+    pings: list[tuple[int, str]]
+    """When each echo reply came, and from whom."""
+    pages: list[tuple[int, str]]
+    announcements: list[tuple[int, str]]
+    heartbeats: list[tuple[int, str]]
+    lines: list[LogLine]
+    why: MoveShape | None = None
+
+
+async def _cold_start(stage: Stage) -> None:
+    stage.mark("both daemons are started")
+    for node in stage.nodes:
+        await node.start_daemon()
+    await _owner_becomes(stage, stage.first)
+
+
+async def _stop(stage: Stage) -> None:
+    stage.mark(f"SIGTERM to the daemon of {stage.first.name}")
+    await _clean_stop(stage.first)
+    await _owner_becomes(stage, stage.second)
+
+
+async def _return(stage: Stage) -> None:
+    stage.mark(f"the daemon of {stage.first.name} is started")
+    await stage.first.start_daemon()
+    await _owner_becomes(stage, stage.first)
+
+
+async def _power_off(stage: Stage) -> None:
+    stage.mark(f"{stage.first.name} loses power: every process and both cables at once")
+    await stage.power_off(stage.first)
+    await _owner_becomes(stage, stage.second)
+
+
+async def _power_on(stage: Stage) -> None:
+    stage.mark(f"{stage.first.name} is built anew, and its daemon started")
+    await stage.power_on(stage.first)
+    await stage.first.start_daemon()
+    await _owner_becomes(stage, stage.first)
+
+
+async def _handover(stage: Stage) -> None:
+    stage.mark(f"twinbeat handover --to {stage.second.name}")
+    await stage.first.handover(GROUP, stage.second.name)
+    await _owner_becomes(stage, stage.second)
+
+
+async def _failback(stage: Stage) -> None:
+    stage.mark("twinbeat failback")
+    await stage.first.failback(GROUP)
+    await _owner_becomes(stage, stage.first)
+
+
+async def _daemon_killed(stage: Stage) -> None:
+    stage.mark(f"kill -9 to the daemon of {stage.first.name}: httpd and the address stay behind")
+    await stage.first.kill_daemon()
+    await _owner_becomes(stage, stage.second)
+    stage.mark(f"the daemon of {stage.first.name} is started again")
+    await stage.first.start_daemon()
+    await _owner_becomes(stage, stage.first)
+
+
+async def _daemon_frozen(stage: Stage) -> None:
+    stage.mark(f"SIGSTOP to the daemon of {stage.first.name}: httpd and the address stay behind")
+    stage.first.freeze()
+    await _owner_becomes(stage, stage.second)
+    stage.mark(f"SIGCONT to the daemon of {stage.first.name}")
+    stage.first.thaw()
+    await _owner_becomes(stage, stage.first)
+
+
+def _planned(_timing: Timing) -> int:
+    return PLANNED
+
+
+def _takeover(timing: Timing) -> int:
+    return timing.deadtime * MS + TAKEOVER
+
+
+DOWN, HOME, STOPPED, OFF, AWAY = Situation
+STEPS = (
+    Step("cold-start", "both nodes start from nothing", DOWN, HOME, _cold_start, None),
+    Step("stop", "the owner's service is stopped", HOME, STOPPED, _stop, _planned),
+    Step("return", "it is started again, and fails back", STOPPED, HOME, _return, _planned),
+    Step("power-off", "the owner loses power", HOME, OFF, _power_off, _takeover),
+    Step("return-after-power-off", "it comes back", OFF, HOME, _power_on, _planned),
+    Step("handover", "an operator moves the group away", HOME, AWAY, _handover, _planned),
+    Step("failback", "an operator moves it back", AWAY, HOME, _failback, _planned),
+    Step("daemon-killed", "the owner's daemon is killed", HOME, HOME, _daemon_killed, _takeover),
+    Step("daemon-frozen", "the owner's daemon is frozen", HOME, HOME, _daemon_frozen, _takeover),
+)
+BY_NAME = {step.name: step for step in STEPS}
+HOMEWARD = {DOWN: "cold-start", STOPPED: "return", OFF: "return-after-power-off", AWAY: "failback"}
+OUTWARD = {STOPPED: "stop", OFF: "power-off", AWAY: "handover"}
+
+
+def way(here: Situation, there: Situation) -> list[Step]:
+    """Return the steps that lead from one situation to another; `DOWN` is reached by a reset."""
+    if here is there or there is DOWN:
+        return []
+    names = [HOMEWARD[here]] if here is not HOME else []
+    names += [OUTWARD[there]] if there is not HOME else []
+    return [BY_NAME[name] for name in names]
+
+
+@dataclass
+class Player:
+    """Plays steps one after the other, with whatever they need done quietly before them."""
+
+    stage: Stage
+    begin: Callable[[str], None] = field(default=lambda _what: None)
+    """Told what is about to be done."""
+    situation: Situation = DOWN
+
+    async def play(self, names: Sequence[str]) -> AsyncIterator[Result]:
+        """Play these steps, in the experiment's own order, and yield what each came to."""
+        for step in STEPS:
+            if step.name in names:
+                yield await self.step(step)
+
+    async def step(self, step: Step) -> Result:
+        """Play one step, after what it needs, and measure it; afterwards the next may follow."""
+        problems: list[str] = []
+        try:
+            await self._prepare(step.needs)
+        except (Unmet, Refused, BuildError, TimeoutError) as error:
+            problems.append(f"it could not be prepared: {error}")
+        self.begin(f"{step.name}: {step.does}")
+        before = self.stage.owner_seen()
+        start = kernel.now()
+        if not problems:
+            try:
+                await step.play(self.stage)
+                self.situation = step.leaves
+            except (Unmet, Refused, BuildError, TimeoutError) as error:
+                problems.append(str(error) or f"not within {GO_DOWN_S:g} s")
+        window = Span(start, await self.stage.settle())
+        result = await self._measure(step, window, before, problems)
+        if problems:
+            await self._back_to_nothing()
+        return result
+
+    async def _prepare(self, needs: Situation) -> None:
+        if needs is DOWN and self.situation is not DOWN:
+            await self._back_to_nothing()
+        for step in way(self.situation, needs):
+            self.begin(f"preparing: {step.does}")
+            await step.play(self.stage)
+            self.situation = step.leaves
+
+    async def _back_to_nothing(self) -> None:
+        self.begin("preparing: both nodes lose power and get it back")
+        await self.stage.reset()
+        self.situation = DOWN
+
+    async def _measure(
+        self, step: Step, window: Span, before: str | None, problems: list[str]
+    ) -> Result:
+        stage, view = self.stage, self.stage.view
+        after = stage.owner_seen()
+        teller = next((node for node in stage.nodes if node.name == after), None)
+        marks = [mark for mark in stage.marks if window.holds(mark.at)]
+        result = Result(
+            name=step.name,
+            does=step.does,
+            window=window,
+            action=marks[0].at if marks else window.start,
+            owner_before=before,
+            owner_after=after,
+            ping=summary(view.pings, window),
+            http=summary(view.pages, window),
+            two_seen=view.two_answered(window),
+            two_served=stage.ownership.two_served(window),
+            stalled=view.stalled(window),
+            problems=problems,
+            scene=Scene(
+                marks=marks,
+                bands={n.name: stage.ownership.bands(n.name, window) for n in stage.nodes},
+                pings=[(p.received, p.node) for p in view.pings if window.holds(p.received)],
+                pages=[(p.received, p.node) for p in view.pages if window.holds(p.received)],
+                announcements=[a for a in view.announcements if window.holds(a[0])],
+                heartbeats=[(h.at, h.node) for h in stage.capture.within(window)],
+                lines=stage.lines_within(window),
+                why=await teller.why(GROUP) if teller else None,
+            ),
+        )
+        problems += judge(step, result, stage.timing)
+        return result
+
+
+def judge(step: Step, result: Result, timing: Timing) -> list[str]:
+    """Return every expectation that the measured numbers do not meet."""
+    problems = []
+    if result.two_owners:
+        problems.append(f"two owners for {result.two_owners / MS:.0f} ms")
+    if step.gap is None:
+        return problems
+    allowed = step.gap(timing)
+    if result.ping.gap > allowed:
+        problems.append(f"no echo for {result.ping.gap / MS:.0f} ms, {allowed / MS:.0f} allowed")
+    if result.http.gap > allowed + HTTPD:
+        problems.append(
+            f"no page for {result.http.gap / MS:.0f} ms, {(allowed + HTTPD) / MS:.0f} allowed"
+        )
+    # A takeover is followed by a planned return in the same step.
+    lost = result.ping.lost * PING_EVERY
+    if lost > allowed + PLANNED:
+        problems.append(f"{result.ping.lost} echo requests lost: {lost / MS:.0f} ms of silence")
+    return problems
+
+
+async def _owner_becomes(stage: Stage, owner: Node) -> None:
+    """Wait until everybody agrees on the owner, and then that it stays so for a moment."""
+    timing = stage.timing
+    patience = (timing.initdead + 3 * timing.deadtime) / 1000 + 10
+
+    async def agreed() -> bool:
+        return await stage.owned_by(owner.name)
+
+    await stage.until(agreed, patience, f"{owner.name} owns {GROUP}")
+    await asyncio.sleep(CALM_S)
+    if not await agreed():
+        raise Unmet(f"{owner.name} owned {GROUP}, but did not keep it")
+
+
+async def _clean_stop(node: Node) -> None:
+    try:
+        code = await node.stop_daemon(GO_DOWN_S)
+    except TimeoutError:
+        raise Unmet(f"the daemon of {node.name} did not end after SIGTERM") from None
+    if code != 0:
+        raise Unmet(f"the daemon of {node.name} ended with {code}: {node.last_words()}")
