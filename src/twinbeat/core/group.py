@@ -104,7 +104,7 @@ class Group:
     def respec(self, spec: GroupSpec) -> None:
         """Take over a changed configuration; other resources make a running group stop first."""
         self.removed = False
-        if spec.resources == self.spec.resources or self.custody is Custody.STOPPED:
+        if spec.resources == self.spec.resources or not self.custody.holds:
             self.spec, self._respec = spec, None
         else:
             self._respec = spec
@@ -195,7 +195,7 @@ class Group:
     def _consider_claim(self, world: World) -> list[Effect]:
         members = world.members
         self.waiting = ()
-        if world.leaving or world.placement.node != self.me:
+        if world.leaving or self.removed or world.placement.node != self.me:
             return []
         if (holder := members.holder(self.name)) is not None:
             self.waiting = (f"{holder.node} says {holder.custody(self.name)}",)
@@ -217,6 +217,8 @@ class Group:
         end = None
         if world.leaving:
             end = "this node is leaving"
+        elif self.removed:
+            end = "the configuration no longer has it"
         elif world.placement.node != self.me:
             end = world.placement.reasons[0]
         elif (holder := members.holder(self.name)) is not None:
