@@ -101,8 +101,11 @@ class Engine:
         self._notice_stall(now, out)
         self._dispatch(event, now, out)
         if self.word != "init":
+            ticked = isinstance(event, TimePassed | Started)
+            if ticked and now >= self._voice.due:
+                self.mine.spoke_at = now
             self._settle(now, out)
-            self._speak(event, now, out)
+            self._speak(ticked, now, out)
         out.sort(key=lambda effect: _ORDER[type(effect)])
         return out
 
@@ -291,8 +294,7 @@ class Engine:
 
     # The heartbeat.
 
-    def _speak(self, event: Event, now: Instant, out: list[Effect]) -> None:
-        ticked = isinstance(event, TimePassed | Started)
+    def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
         keepalive = self.model.timing.keepalive
         if self._voice.speaks(self._public(), now, keepalive, ticked):
             out.append(SendBeat(self._compose(now)))

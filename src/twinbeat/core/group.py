@@ -340,7 +340,7 @@ class Group:
             return [Serve(self.name, until, create=False)]
         if self.custody is not Custody.HELD:
             return []
-        until = members.creatable_until(self.name, self.view(), now)
+        until = members.creatable_until(self.name, self.view())
         if until <= now:
             return self._darken(members)
         self.serving_until = until

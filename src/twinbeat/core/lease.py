@@ -8,12 +8,12 @@ longer than the lease; so a lost beat, a freeze and a one-way link need no rule 
 from collections.abc import Iterable
 
 from .beat import GroupView
-from .liveness import PeerWatch
+from .liveness import OwnBeats, PeerWatch
 from .model import Timing
-from .units import LONG_AGO, GroupName, Instant, NodeName
+from .units import LONG_AGO, GroupName, Instant
 
 
-def promised_by(peer: PeerWatch, group: GroupName, me: NodeName, mine: GroupView) -> Instant:
+def promised_by(peer: PeerWatch, group: GroupName, own: OwnBeats, mine: GroupView) -> Instant:
     """Return until when one peer's acknowledgement lets this node serve the group.
 
     A peer that shows itself a stronger owner of the group promises nothing.
@@ -22,7 +22,7 @@ def promised_by(peer: PeerWatch, group: GroupName, me: NodeName, mine: GroupView
     if (
         theirs is not None
         and theirs.custody.owns
-        and theirs.strength(peer.node) > mine.strength(me)
+        and theirs.strength(peer.node) > mine.strength(own.node)
     ):
         return LONG_AGO
     return peer.promised
@@ -32,7 +32,7 @@ def renewable_until(
     peers: Iterable[PeerWatch],
     timing: Timing,
     group: GroupName,
-    me: NodeName,
+    own: OwnBeats,
     mine: GroupView,
     now: Instant,
     awake: Instant,
@@ -40,24 +40,24 @@ def renewable_until(
     """Return the instant to which an unexpired lease may be renewed.
 
     Peers that are gone or quiet are not waited for; the first beat of a peer's new life
-    counts as an acknowledgement, so that a rebooting peer does not darken the owner.
+    counts as an acknowledgement, so that a rebooting peer does not darken the owner. With nobody to
+    wait for, the lease runs from the newest beat sent: a peer that is not heard here may hear it.
     """
     until = None
     for peer in peers:
         if peer.gone or peer.silence(now, awake) >= timing.quiet:
             continue
-        promise = max(promised_by(peer, group, me, mine), peer.reborn_at + timing.lease)
+        promise = max(promised_by(peer, group, own, mine), peer.reborn_at + timing.lease)
         until = promise if until is None else min(until, promise)
-    return Instant(now + timing.lease if until is None else until)
+    return Instant(own.spoke_at + timing.lease if until is None else until)
 
 
 def creatable_until(
     peers: Iterable[PeerWatch],
     timing: Timing,
     group: GroupName,
-    me: NodeName,
+    own: OwnBeats,
     mine: GroupView,
-    now: Instant,
 ) -> Instant:
     """Return the instant until which a new lease may be created, first or after a lapse.
 
@@ -67,6 +67,6 @@ def creatable_until(
     for peer in peers:
         if peer.gone:
             continue
-        promise = promised_by(peer, group, me, mine)
+        promise = promised_by(peer, group, own, mine)
         until = promise if until is None else min(until, promise)
-    return Instant(now + timing.lease if until is None else until)
+    return Instant(own.spoke_at + timing.lease if until is None else until)

@@ -63,11 +63,14 @@ class OwnBeats:
         self.node = node
         self.life = life
         self.seq = 0
+        self.spoke_at: Instant = LONG_AGO
+        """When the newest beat left; a step that ends with a beat counts it already."""
         self._sent: dict[int, tuple[Instant, Duration]] = {}
 
     def sending(self, now: Instant, lease: Duration) -> int:
         """Note that a beat with this lease leaves now; return its sequence number."""
         self.seq += 1
+        self.spoke_at = now
         self._sent[self.seq] = (now, lease)
         self._sent.pop(self.seq - self._KEPT, None)
         return self.seq

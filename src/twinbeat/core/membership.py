@@ -145,11 +145,11 @@ class Membership:
     def renewable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
         """Return until when an unexpired lease of the group may be renewed."""
         timing = self.model.timing
-        return lease.renewable_until(self, timing, group, self.me, mine, now, self.awake)
+        return lease.renewable_until(self, timing, group, self.mine, mine, now, self.awake)
 
-    def creatable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
+    def creatable_until(self, group: GroupName, mine: GroupView) -> Instant:
         """Return until when a new lease of the group may be created."""
-        return lease.creatable_until(self, self.model.timing, group, self.me, mine, now)
+        return lease.creatable_until(self, self.model.timing, group, self.mine, mine)
 
     def next_deadline(self) -> Instant:
         """Return when the silence of any peer next means something."""
