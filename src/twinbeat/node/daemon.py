@@ -1,0 +1,348 @@
+"""The daemon: everything is made here, started in its order, and ended in its order.
+
+The kernel is silenced before the links open, and the links are open before the first decision; at
+the end the peers have heard the goodbye before the links close. `run` is what `twinbeat run` calls.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from twinbeat import config as configuration
+from twinbeat.agents.addresses import Addresses
+from twinbeat.agents.base import AgentError
+from twinbeat.config import Loaded
+from twinbeat.config.text import lower
+from twinbeat.control.credentials import Credentials
+from twinbeat.control.protocol import ExitCode, Refused
+from twinbeat.control.server import ControlServer, SocketTaken
+from twinbeat.core.engine import Engine
+from twinbeat.core.events import BeatReceived, GuardChanged, ModelChanged, ShutdownRequested
+from twinbeat.core.model import AddressSpec, ClusterModel, Keyring
+from twinbeat.core.units import SECOND, NodeName
+
+from . import clock, realtime, snapshot, texts
+from .agency import Agency
+from .chronicle import Chronicle
+from .custodian import Custodian
+from .desk import Desk
+from .logs import Logs, tell_traceback
+from .loop import DecisionLoop
+from .mail import Mail
+from .notify import Notifier
+from .performer import Performer
+from .scribe import Scribe
+from .sources import SourceError, read_sources
+from .state import Kept, StateDir, StateError
+from .switchboard import Switchboard
+
+TICK_S = 1.0
+"""How often links are retried, drops told and the watchdog fed, unless it wants more."""
+LAST_WORDS_S = 3.0
+"""How long the last lines may take to reach a disk."""
+LOAD_FILE = "/proc/loadavg"
+
+
+def run(config: Path, node: str | None, state_dir: Path, socket: Path) -> int:
+    """Run a node in the foreground until it is told to stop; return the exit code.
+
+    0: stopped, everything released. 1: it could not start, or something could not be stopped, or
+    a decision failed. 6: the configuration has errors, which were printed.
+    """
+    me = NodeName(lower(node or os.uname().nodename))
+    try:
+        loaded = configuration.load(read_sources(config), me)
+    except SourceError as error:
+        print(f"twinbeat: {error}", file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    if loaded.model is None or loaded.keyring is None:
+        for diagnostic in loaded.diagnostics:
+            print(diagnostic, file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    try:
+        state = StateDir(state_dir)
+        kept = state.begin_life(int(clock.wall()))
+    except StateError as error:
+        print(f"twinbeat: {error}", file=sys.stderr)
+        return 1
+    daemon = Daemon(config, loaded, loaded.model, loaded.keyring, me, state, kept, socket)
+    return asyncio.run(daemon.run())
+
+
+class Daemon:
+    """One life of one node."""
+
+    def __init__(
+        self,
+        config: Path,
+        loaded: Loaded,
+        model: ClusterModel,
+        keyring: Keyring,
+        me: NodeName,
+        state: StateDir,
+        kept: Kept,
+        socket: Path,
+    ) -> None:
+        self._config = config
+        self._loaded = loaded
+        self._model = model
+        self._me = me
+        self._kept = kept
+        self._state = state
+        self._guard = ""
+        self._leaving = False
+        self._engine: Engine | None = None
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._notifier = Notifier()
+        self._scribe = Scribe(self._job_failed)
+        self._log = Logs(model.log, me, self._scribe)
+        self._loop = DecisionLoop(self._decision_failed)
+        self._control = ControlServer(socket, self._answer, self._log)
+        self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
+        self._switchboard = Switchboard(self._loop.turn, self._loop.post, self._log)
+        self._addresses = Addresses(self._log, model.timing.margin)
+        directory = config if config.is_dir() else config.parent
+        self._agency = Agency(model, me, directory, self._addresses, self._log)
+        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
+        self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
+        self._desk = Desk(
+            me, self._chronicle, self._status, self.reload, self._loop.post, self.stop, self._log
+        )
+        self._performer = Performer(
+            mail=self._mail,
+            switchboard=self._switchboard,
+            addresses=self._addresses,
+            custodian=self._custodian,
+            chronicle=self._chronicle,
+            desk=self._desk,
+            state=state,
+            scribe=self._scribe,
+            post=self._loop.post,
+            leave=self._leave,
+            log=self._log,
+        )
+
+    async def run(self) -> int:
+        """Live one life; return the exit code."""
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[int] = loop.create_future()
+        loop.set_exception_handler(self._stray)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        code = 1
+        try:
+            await self._begin()
+            code = await self._end
+        except (SocketTaken, AgentError, OSError) as error:
+            self._log("CRIT", f"this node cannot start: {error}")
+        except Exception as error:
+            self._log("CRIT", f"this node cannot start, by a fault of its own: {error!r}")
+            tell_traceback(self._log, error)
+        finally:
+            await self._close(code)
+        return code
+
+    async def _begin(self) -> None:
+        """Take the control socket, silence the kernel, open the links, decide: in this order."""
+        self._tell_start()
+        await self._control.start()
+        await self._scribe.ask(self._chronicle.read_back)
+        await self._addresses.open(_addresses_of(self._model), self._model.timing.lease)
+        realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
+        self._read_load()
+        self._switchboard.use(self._model.links)
+        self._engine = Engine(
+            self._model,
+            self._me,
+            self._kept.life,
+            clock.now(),
+            standby=self._kept.standby,
+            maintenance=self._kept.maintenance,
+        )
+        self._adopt(self._model)
+        self._tell_guard()
+        self._loop.begin(self._engine, self._beats, self._performer.perform)
+        self._notifier.ready(self._summary())
+        self._spawn(self._keep_house())
+
+    async def _close(self, code: int) -> None:
+        """Leave nothing open; after a failure the kernel's guard stays where it is."""
+        self._loop.end()
+        for task in self._tasks:
+            task.cancel()
+        await self._custodian.close()
+        self._switchboard.close()
+        if code == 0:
+            await self._addresses.close()
+        self._log(*texts.farewell(self._me))
+        await self._control.close()
+        self._scribe.close(LAST_WORDS_S)
+        self._state.close()
+
+    # What arrives.
+
+    def _beats(self) -> Iterator[BeatReceived]:
+        """Yield every heartbeat that waits and is to be believed."""
+        for packet, link in self._switchboard.receive():
+            beat = self._mail.open(packet, link)
+            if beat is not None:
+                yield BeatReceived(beat, link)
+
+    async def _answer(self, do: str, args: dict[str, Any], who: Credentials) -> object:
+        if self._engine is None:
+            raise Refused(ExitCode.REFUSED, "This node is still starting: try again in a moment.")
+        return await self._desk.handle(do, args, who)
+
+    def stop(self) -> None:
+        """Release everything, tell the peers, end; a second call changes nothing."""
+        if self._leaving:
+            self._log("info", "Heartbeat shutdown already underway.")
+            return
+        self._leaving = True
+        self._notifier.stopping()
+        self._log("info", f"Heartbeat shutdown in progress. ({os.getpid()})")
+        self._loop.post(ShutdownRequested())
+
+    def _hang_up(self) -> None:
+        async def reload() -> None:
+            try:
+                await self.reload()
+            except Refused:
+                pass  # Why is in the log already.
+
+        self._spawn(reload())
+
+    async def reload(self) -> object:
+        """Read the configuration again and take it over; raises `Refused` and keeps the old one."""
+        async with self._reloading:
+            if self._engine is None:
+                raise Refused(ExitCode.REFUSED, "This node is still starting.")
+            try:
+                loaded = await self._scribe.ask(self._read)
+            except SourceError as error:
+                self._log("ERROR", f"the old configuration stays in force: {error}")
+                raise Refused(ExitCode.CONFIGURATION, str(error)) from None
+            self._tell_diagnostics(loaded)
+            model, keyring = loaded.model, loaded.keyring
+            if model is None or keyring is None:
+                told = "; ".join(str(d) for d in loaded.diagnostics if d.severity == "error")
+                self._log("ERROR", "the configuration has errors: the old one stays in force")
+                raise Refused(ExitCode.CONFIGURATION, f"The old configuration stays: {told}")
+            self._mail.believe(model.nodes, keyring)
+            await self._addresses.update(_addresses_of(model, self._model))
+            self._model = model
+            self._log.configure(model.log)
+            self._switchboard.use(model.links)
+            self._adopt(model)
+            self._loop.post(ModelChanged(model))
+            return {"warnings": [str(d) for d in loaded.diagnostics]}
+
+    def _read(self) -> Loaded:
+        return configuration.load(read_sources(self._config), self._me)
+
+    def _adopt(self, model: ClusterModel) -> None:
+        self._agency.model = model
+        self._chronicle.preferred = {group.name: group.preferred for group in model.groups}
+
+    # What is told.
+
+    def _tell_start(self) -> None:
+        for level, text in (*texts.banner(self._kept.life.generation), *self._kept.notes):
+            self._log(level, text)
+        self._tell_diagnostics(self._loaded)
+
+    def _tell_diagnostics(self, loaded: Loaded) -> None:
+        for diagnostic in loaded.diagnostics:
+            level = "ERROR" if diagnostic.severity == "error" else "WARN"
+            for line in str(diagnostic).splitlines():
+                self._log(level, line)
+
+    def _tell_guard(self) -> None:
+        if self._addresses.kind != self._guard:
+            self._guard = self._addresses.kind
+            self._loop.post(GuardChanged(self._guard))
+
+    def _status(self) -> object:
+        assert self._engine is not None  # Requests are refused before.
+        drops = self._mail.drops()
+        if self._switchboard.unsent:
+            drops["not sent"] = self._switchboard.unsent
+        status = self._engine.status(clock.now())
+        return snapshot.draw(status, self._model, self._custodian, drops)
+
+    def _summary(self) -> str:
+        """Say in a line what systemctl status shows."""
+        assert self._engine is not None  # It is asked only after the start.
+        status = self._engine.status(clock.now())
+        alive = sum(node.liveness in ("self", "alive") for node in status.nodes.values())
+        held = [name for name, group in status.groups.items() if group.owner == self._me]
+        groups = f"holds {', '.join(held)}" if held else "holds no group"
+        return f"{alive} of {len(status.nodes)} nodes alive; {groups}"
+
+    # What comes again and again.
+
+    async def _keep_house(self) -> None:
+        pause = TICK_S
+        if self._notifier.watchdog is not None:
+            pause = min(pause, self._notifier.watchdog / SECOND / 3)
+        while True:
+            self._read_load()
+            self._switchboard.retry()
+            self._mail.tell_drops()
+            self._tell_guard()
+            if self._notifier.listened_to:
+                self._notifier.alive(self._summary())
+            await asyncio.sleep(pause)
+
+    def _read_load(self) -> None:
+        try:
+            with open(LOAD_FILE, encoding="ascii") as stream:
+                self._mail.load = stream.readline(128).strip() or "n/a"
+        except OSError:
+            self._mail.load = "n/a"
+
+    # How it ends.
+
+    def _leave(self, clean: bool) -> None:
+        if not self._end.done():
+            self._end.set_result(0 if clean else 1)
+
+    def _decision_failed(self, error: Exception) -> None:
+        """A decision raised: fall silent at once, and leave it to a new life to begin clean."""
+        self._performer.silence_everything()
+        self._log("CRIT", f"a decision failed ({error!r}): the addresses are silenced, this ends")
+        tell_traceback(self._log, error)
+        self._leave(clean=False)
+
+    def _job_failed(self, error: BaseException) -> None:
+        self._log("ERROR", f"a file could not be written: {error}")
+
+    def _stray(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What no task took care of is told, and ends nothing."""
+        self._log("ERROR", f"unexpected: {context.get('message')}")
+        error = context.get("exception")
+        if error is not None:
+            tell_traceback(self._log, error)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _addresses_of(*models: ClusterModel) -> list[AddressSpec]:
+    """Return every virtual IP of these configurations once: one that goes is guarded to its end."""
+    found = {
+        resource.address: None
+        for model in models
+        for group in model.groups
+        for resource in group.resources
+        if resource.address is not None
+    }
+    return list(found)

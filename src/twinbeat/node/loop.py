@@ -1,0 +1,94 @@
+"""The decision loop: one event in, all its effects out, then sleep until the next deadline.
+
+A turn takes in every packet that waits on any link, then what agents and operators reported, and
+only then lets time pass: a node that was away must not judge its peers by its own sleep. Events
+that a turn gives rise to wait for the next one, so that no chain of them can keep the packets out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from twinbeat.core.effects import Effect
+from twinbeat.core.engine import Engine
+from twinbeat.core.events import BeatReceived, Event, Started, TimePassed
+from twinbeat.core.units import NEVER, SECOND, Instant
+
+from . import clock
+
+
+class DecisionLoop:
+    """Feeds the engine. `failed` is called when a decision itself raised: nothing goes on then."""
+
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        self._failed = failed
+        self._engine: Engine | None = None
+        self._inbox: deque[Event] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: Instant = NEVER
+        self._soon = False
+
+    def begin(
+        self,
+        engine: Engine,
+        receive: Callable[[], Iterable[BeatReceived]],
+        perform: Callable[[Effect, Instant], None],
+    ) -> None:
+        """Tell the engine that it has started, and take turns from now on."""
+        self._engine, self._receive, self._perform = engine, receive, perform
+        self._inbox.appendleft(Started())
+        self.turn()
+
+    def post(self, event: Event) -> None:
+        """Queue an event for the next turn, which comes at once; before `begin` it just waits.
+
+        Each order has one outcome and each client one request at a time, so the queue is bounded
+        by what is going on.
+        """
+        self._inbox.append(event)
+        if self._engine is not None and not self._soon:
+            self._soon = True
+            asyncio.get_running_loop().call_soon(self.turn)
+
+    def end(self) -> None:
+        """Take no more turns."""
+        self._engine = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def turn(self) -> None:
+        """Take in all there is, then let time pass, then sleep until it matters again."""
+        self._soon = False
+        try:
+            for event in self._receive():
+                self._handle(event)
+            for _ in range(len(self._inbox)):
+                self._handle(self._inbox.popleft())
+            if self._engine is not None and clock.now() >= self._engine.next_deadline():
+                self._handle(TimePassed())
+            if self._engine is not None:
+                self._sleep(self._engine)
+        except Exception as error:
+            self.end()
+            self._failed(error)
+
+    def _handle(self, event: Event) -> None:
+        if self._engine is not None:
+            now = clock.now()
+            for effect in self._engine.handle(event, now):
+                self._perform(effect, now)
+
+    def _sleep(self, engine: Engine) -> None:
+        due = engine.next_deadline()
+        if due == self._due and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due, self._timer = due, None
+        if due < NEVER:
+            delay = max(0, due - clock.now()) / SECOND
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.turn()

@@ -1,0 +1,139 @@
+"""Sign what leaves and judge what arrives: packets to beats and back, and a count of every refusal.
+
+Only an authenticated heartbeat of a configured node's newest life becomes a `Beat`. Everything else
+is counted by its reason, and told at most once a minute for each reason, so that neither a broken
+peer nor a stranger fills the log.
+"""
+
+import traceback
+from dataclasses import dataclass
+
+from twinbeat.agents.base import Log
+from twinbeat.core.beat import Beat, Life
+from twinbeat.core.model import Keyring
+from twinbeat.core.units import LONG_AGO, SECOND, Instant, NodeName
+from twinbeat.wire import codec, heartbeat
+from twinbeat.wire.heartbeat import Envelope
+from twinbeat.wire.message import Reason, WireError
+from twinbeat.wire.replay import ReplayGuard, Verdict
+
+from . import clock
+
+TELL_AGAIN_NS = 60 * SECOND
+HOPFUDGE = 1
+"""Heartbeat's default; the time to live of a message is this and the number of nodes."""
+
+UNKNOWN_NODE = "unknown node"
+OWN_NAME = "own name"
+OTHER_TYPE = "ignored type"
+FAULT = "fault"
+
+_TOLD_QUIETLY = {OTHER_TYPE, Verdict.LATE.value}
+"""What healthy peers do as well: a Heartbeat's other messages, a packet that took the long way."""
+
+
+@dataclass(slots=True)
+class Drop:
+    """One reason why packets were refused."""
+
+    count: int = 0
+    untold: int = 0
+    told_at: Instant = LONG_AGO
+    detail: str = ""
+
+
+class Mail:
+    """What this node says, and whom it believes."""
+
+    def __init__(
+        self,
+        me: NodeName,
+        life: Life,
+        uuid: bytes,
+        nodes: tuple[NodeName, ...],
+        keyring: Keyring,
+        log: Log,
+    ) -> None:
+        self.me = me
+        self.load = "n/a"
+        """The first line of /proc/loadavg, read by somebody who has the time."""
+        self._token = life.token
+        self._uuid = uuid
+        self._log = log
+        self._guard = ReplayGuard()
+        self._drops: dict[str, Drop] = {}
+        self.believe(nodes, keyring)
+
+    def believe(self, nodes: tuple[NodeName, ...], keyring: Keyring) -> None:
+        """Take over a new configuration; what is known of replays stays."""
+        self._nodes = frozenset(nodes)
+        self._ttl = len(nodes) + HOPFUDGE
+        self._keyring = keyring
+
+    def seal(self, beat: Beat) -> bytes:
+        """Return the packet that says a beat."""
+        envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
+        return codec.encode(heartbeat.pack(beat, envelope), self._keyring)
+
+    def open(self, packet: bytes, link: str) -> Beat | None:
+        """Return the beat of a packet if it is to be believed; else count why not."""
+        try:
+            beat = heartbeat.unpack(codec.decode(packet, self._keyring))
+        except WireError as error:
+            other = error.reason is Reason.NOT_A_HEARTBEAT
+            self._drop(OTHER_TYPE if other else error.reason.value, f"{error.detail}, on {link}")
+            return None
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self._drop(FAULT, f"{error!r} at {where.filename}:{where.lineno}, on {link}")
+            return None
+        if beat.node == self.me:
+            if beat.life.token != self._token:
+                self._drop(OWN_NAME, f"another life of {self.me} is heard on {link}")
+            return None  # A broadcast comes back to its sender.
+        if beat.node not in self._nodes:
+            self._drop(UNKNOWN_NODE, f"bad node [{beat.node}] in message, on {link}")
+            return None
+        verdict = self._guard.judge(beat.node, beat.life, beat.seq)
+        if verdict in (Verdict.NEW, Verdict.DUPLICATE):
+            return beat
+        said = f"generation {beat.life.generation}, seq {beat.seq}"
+        self._drop(verdict.value, f"[{beat.node}], {said}, on {link}")
+        return None
+
+    def drops(self) -> dict[str, int]:
+        """Return how many packets were refused, by reason."""
+        return {reason: drop.count for reason, drop in self._drops.items()}
+
+    def tell_drops(self) -> None:
+        """Tell what was counted since the last minute was over; called about once a second."""
+        now = clock.now()
+        for reason, drop in self._drops.items():
+            if drop.untold and now - drop.told_at >= TELL_AGAIN_NS:
+                self._tell(reason, drop, now)
+
+    def _drop(self, reason: str, detail: str) -> None:
+        drop = self._drops.setdefault(reason, Drop())
+        drop.count += 1
+        drop.untold += 1
+        drop.detail = detail
+        now = clock.now()
+        if now - drop.told_at >= TELL_AGAIN_NS:
+            self._tell(reason, drop, now)
+
+    def _tell(self, reason: str, drop: Drop, now: Instant) -> None:
+        level = "debug" if reason in _TOLD_QUIETLY else "WARN"
+        said = _HEARTBEAT_SAYS.get(reason, "packet refused")
+        times = "" if drop.untold == 1 else f"; {drop.untold} like it since this was last told"
+        self._log(level, f"{said}: {reason}: {drop.detail}{times}")
+        drop.untold, drop.told_at = 0, now
+
+
+_HEARTBEAT_SAYS = {
+    Reason.BAD_SIGNATURE.value: "netstring authentication failed",
+    Reason.UNKNOWN_KEY.value: "netstring authentication failed",
+    Reason.METHOD_REFUSED.value: "netstring authentication failed",
+    Reason.MISSING_SIGNATURE.value: "netstring authentication failed",
+    Verdict.REPLAY.value: "should_drop_message: attempted replay attack",
+    UNKNOWN_NODE: "process_status_message",
+}

@@ -1,0 +1,157 @@
+"""Perform the core's orders, one by one in their given order. Nothing here waits.
+
+What takes time (scripts, disks) is handed to whoever has it, and comes back as an event. An order
+that cannot be performed is told and never ends the daemon: peers and kernel are built to bear a
+node that fell silent.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from twinbeat.agents.addresses import Addresses
+from twinbeat.agents.base import Log
+from twinbeat.agents.ip import VirtualIp
+from twinbeat.core.effects import (
+    Announce,
+    ClearGroup,
+    Effect,
+    Leave,
+    Record,
+    Remember,
+    Reply,
+    SendBeat,
+    Serve,
+    Silence,
+    StartGroup,
+    StopGroup,
+)
+from twinbeat.core.events import Event, LeaseLapsed
+from twinbeat.core.units import SECOND, GroupName, Instant
+
+from . import clock
+from .chronicle import Chronicle
+from .custodian import Custodian
+from .desk import Desk
+from .logs import tell_traceback
+from .mail import Mail
+from .scribe import Scribe
+from .state import StateDir
+from .switchboard import Switchboard
+
+CREATE_AGAIN_S = 1.0
+"""Between two attempts to create a lease that the kernel refuses."""
+COMPLAIN_NS = 60 * SECOND
+
+
+class Performer:
+    """The hands of the daemon."""
+
+    def __init__(
+        self,
+        *,
+        mail: Mail,
+        switchboard: Switchboard,
+        addresses: Addresses,
+        custodian: Custodian,
+        chronicle: Chronicle,
+        desk: Desk,
+        state: StateDir,
+        scribe: Scribe,
+        post: Callable[[Event], None],
+        leave: Callable[[bool], None],
+        log: Log,
+    ) -> None:
+        self._mail = mail
+        self._switchboard = switchboard
+        self._addresses = addresses
+        self._custodian = custodian
+        self._chronicle = chronicle
+        self._desk = desk
+        self._state = state
+        self._scribe = scribe
+        self._post = post
+        self._leave = leave
+        self._log = log
+        self._refused: set[GroupName] = set()
+        """Groups whose lease the kernel would not create, until it is asked again."""
+        self._remember: Remember | None = None
+        self._complained: dict[str, Instant] = {}
+
+    def perform(self, effect: Effect, now: Instant) -> None:
+        """Carry out one order; `now` is the instant of the event it follows from."""
+        try:
+            self._perform(effect, now)
+        except Exception as error:
+            self._complain(type(effect).__name__, error)
+            if isinstance(effect, Serve):
+                self._lapse(effect, f"it could not be written ({error})")
+
+    def silence_everything(self) -> None:
+        """Let no address speak any more: what is left to do when a decision failed."""
+        for group in self._custodian.groups():
+            self._addresses.silence(self._virtual_ips(group))
+
+    def _perform(self, effect: Effect, now: Instant) -> None:
+        match effect:
+            case SendBeat(beat):
+                self._switchboard.send(self._mail.seal(beat))
+            case Serve():
+                self._serve(effect)
+            case Silence(group):
+                self._addresses.silence(self._virtual_ips(group))
+            case Announce(group):
+                self._addresses.announce(self._virtual_ips(group))
+            case StartGroup(op, spec):
+                self._custodian.start(op, spec)
+            case StopGroup(op, group):
+                self._custodian.stop(op, group)
+            case ClearGroup(op, spec):
+                self._custodian.clear(op, spec)
+            case Remember():
+                self._remember = effect
+                if not self._scribe.put(self._write_state):
+                    self._log("ERROR", "the disk does not keep up: a switch is not kept yet")
+            case Reply():
+                self._desk.reply(effect)
+            case Record():
+                self._chronicle.record(effect, now)
+            case Leave(clean):
+                self._leave(clean)
+
+    def _serve(self, effect: Serve) -> None:
+        agents = self._virtual_ips(effect.group)
+        if not agents:
+            return  # A group without addresses has nothing that could speak.
+        if effect.group in self._refused and not effect.create:
+            return  # There is nothing to renew; the core will hear so and ask to create again.
+        self._refused.discard(effect.group)
+        why = self._addresses.serve(agents, effect.until, effect.create)
+        if why is not None:
+            self._lapse(effect, why)
+
+    def _lapse(self, effect: Serve, why: str) -> None:
+        lapsed = LeaseLapsed(effect.group, why)
+        if effect.create:
+            self._refused.add(effect.group)
+            asyncio.get_running_loop().call_later(CREATE_AGAIN_S, self._post, lapsed)
+        else:
+            self._post(lapsed)
+
+    def _virtual_ips(self, group: GroupName) -> list[VirtualIp]:
+        agents = self._custodian.agents(group)
+        return [agent for agent in agents if isinstance(agent, VirtualIp)]
+
+    def _write_state(self) -> None:
+        """Write the newest of what is to be remembered; in the scribe's thread."""
+        wanted, self._remember = self._remember, None
+        if wanted is not None:
+            self._state.remember(wanted)
+
+    def _complain(self, order: str, error: Exception) -> None:
+        now = clock.now()
+        told = self._complained.get(order)
+        if told is not None and now - told < COMPLAIN_NS:
+            return
+        self._complained[order] = now
+        self._log("CRIT", f"an order could not be performed ({order}): {error!r}")
+        tell_traceback(self._log, error)

@@ -1,0 +1,92 @@
+"""All links of this node: open them, watch their sockets, send to all, drain them dry."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from twinbeat.agents.base import Log
+from twinbeat.core.events import Event, LinkChanged
+from twinbeat.core.model import LinkSpec
+from twinbeat.core.units import LinkName
+from twinbeat.links import build
+from twinbeat.links.base import Link
+
+BATCH = 512
+"""As many datagrams as a link returns at once; fewer mean that it is dry."""
+BATCHES_MAX = 8
+"""Under a flood a link is never dry: after so many batches time may pass all the same."""
+
+
+class Switchboard:
+    """The links by their configuration; a link that did not change survives a reload."""
+
+    def __init__(
+        self, arrived: Callable[[], None], post: Callable[[Event], None], log: Log
+    ) -> None:
+        self._arrived = arrived
+        self._post = post
+        self._log = log
+        self._links: dict[LinkSpec, Link] = {}
+        self._watched: dict[LinkSpec, int] = {}
+        self.unsent = 0
+        """Datagrams that a link could not send."""
+
+    def use(self, specs: tuple[LinkSpec, ...]) -> None:
+        """Open exactly these links, closing those that are configured no more."""
+        for spec in [spec for spec in self._links if spec not in specs]:
+            self._unwatch(spec)
+            self._links.pop(spec).close()
+            self._log("info", f"link {spec.name} ({spec.kind}) is configured no more: closed")
+        for spec in specs:
+            if spec not in self._links:
+                self._links[spec] = link = build(spec)
+                link.open(self._teller(spec))
+                self._watch(spec)
+
+    def send(self, packet: bytes) -> None:
+        """Send on every link, waiting for none."""
+        for link in self._links.values():
+            if not link.send(packet):
+                self.unsent += 1
+
+    def receive(self) -> Iterator[tuple[bytes, LinkName]]:
+        """Yield every datagram that waits, link by link, oldest first."""
+        for link in list(self._links.values()):
+            for _ in range(BATCHES_MAX):
+                packets = link.receive()
+                for packet in packets:
+                    yield packet, link.name
+                if len(packets) < BATCH:
+                    break
+
+    def retry(self) -> None:
+        """Bring up what is down; called about once a second."""
+        for spec, link in self._links.items():
+            link.retry()
+            self._watch(spec)
+
+    def close(self) -> None:
+        """Close every link."""
+        for spec, link in self._links.items():
+            self._unwatch(spec)
+            link.close()
+        self._links.clear()
+
+    def _teller(self, spec: LinkSpec) -> Callable[[bool, str], None]:
+        def changed(up: bool, why: str) -> None:
+            self._post(LinkChanged(spec.name, up, why))
+
+        return changed
+
+    def _watch(self, spec: LinkSpec) -> None:
+        descriptor = self._links[spec].fileno()
+        if self._watched.get(spec, -1) == descriptor:
+            return
+        self._unwatch(spec)
+        if descriptor >= 0:
+            asyncio.get_running_loop().add_reader(descriptor, self._arrived)
+            self._watched[spec] = descriptor
+
+    def _unwatch(self, spec: LinkSpec) -> None:
+        descriptor = self._watched.pop(spec, -1)
+        if descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(descriptor)

@@ -1,0 +1,158 @@
+"""Operators' orders through a real core, and the shape of every answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from twinbeat.agents.script import ScriptAgent
+from twinbeat.control.credentials import Credentials
+from twinbeat.control.protocol import ExitCode, Refused
+from twinbeat.control.shapes import HistoryShape, StatusShape
+from twinbeat.core.beat import Life
+from twinbeat.core.effects import Record, Reply, What
+from twinbeat.core.engine import Engine
+from twinbeat.core.events import Event, Started
+from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
+from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
+from twinbeat.node import clock, snapshot
+from twinbeat.node.chronicle import Chronicle
+from twinbeat.node.custodian import Custodian
+from twinbeat.node.desk import Desk
+from twinbeat.node.scribe import Scribe
+
+NODE1, NODE2, WEB = NodeName("node1"), NodeName("node2"), GroupName("web")
+ROOT = Credentials(1, 0, frozenset({0}))
+MODEL = ClusterModel(
+    name="test",
+    nodes=(NODE1, NODE2),
+    timing=Timing(
+        keepalive=milliseconds(200),
+        warntime=milliseconds(500),
+        deadtime=seconds(1),
+        initdead=seconds(3),
+        deadping=seconds(1),
+    ),
+    links=(),
+    groups=(
+        GroupSpec(
+            name=WEB,
+            nodes=(NODE1, NODE2),
+            resources=(ResourceSpec(name="httpd", agent=AgentKind.LSB, script="httpd"),),
+        ),
+    ),
+)
+
+
+class Office:
+    """A desk in front of a real engine; events are handled as they come."""
+
+    def __init__(self, directory: Path) -> None:
+        self.log: list[tuple[str, str]] = []
+        self.stopped = 0
+        self.scribe = Scribe(lambda error: pytest.fail(repr(error)))
+        self.engine = Engine(MODEL, NODE1, Life(7, 1), clock.now(), standby={}, maintenance={})
+        self.chronicle = Chronicle(directory, NODE1, self.write, self.scribe, lambda event: None)
+        self.custodian = Custodian(
+            lambda spec: ScriptAgent(spec, (str(directory),), self.write, {}), self.post, self.write
+        )
+        self.desk = Desk(
+            NODE1, self.chronicle, self.status, self.reload, self.post, self.stop, self.write
+        )
+        self.engine.handle(Started(), clock.now())
+
+    def write(self, level: str, text: str) -> None:
+        self.log.append((level, text))
+
+    def post(self, event: Event) -> None:
+        for effect in self.engine.handle(event, clock.now()):
+            if isinstance(effect, Reply):
+                self.desk.reply(effect)
+
+    def status(self) -> object:
+        status = self.engine.status(clock.now())
+        return snapshot.draw(status, MODEL, self.custodian, {"bad signature": 3, "stale beat": 1})
+
+    async def reload(self) -> object:
+        raise Refused(ExitCode.CONFIGURATION, "ha.cf:3:1: error")
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    async def ask(self, do: str, **args: Any) -> Any:
+        return await self.desk.handle(do, args, ROOT)
+
+
+def in_an_office(directory: Path, story: Callable[[Office], Awaitable[None]]) -> None:
+    async def told() -> None:
+        office = Office(directory)
+        await story(office)
+        assert office.scribe.close(5)
+
+    asyncio.run(told())
+
+
+def test_the_status_has_the_documented_shape(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        status = msgspec.convert(await office.ask("status"), StatusShape)
+        assert status["schema"] == 1
+        assert (status["node"], status["generation"], status["proof"]) == (NODE1, 7, "peer")
+        assert status["nodes"][NODE2]["last_heard_ms"] is None
+        assert status["groups"][WEB]["preferred"] == NODE1
+        assert status["groups"][WEB]["resources"] == [
+            {"name": "httpd", "agent": "lsb", "state": "unknown"}
+        ]
+        assert status["lease"]["kind"] == "none"
+        assert status["lease"]["length_ms"] == 950.0
+        assert status["drops"] == {"bad signature": 3, "stale beat": 1}
+
+    in_an_office(tmp_path, story)
+
+
+def test_an_order_is_taken_or_refused_with_the_cores_reason(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        await office.ask("standby", on=True, node=None)
+        assert office.engine.standby[NODE1].on
+        with pytest.raises(Refused, match="standby is on for node1 already") as refused:
+            await office.ask("standby", on=True, node=NODE1)
+        assert refused.value.code is ExitCode.REFUSED
+        with pytest.raises(Refused, match="nosuch"):
+            await office.ask("handover", group="nosuch", to=None)
+        await office.ask("maintenance", on=True, node="*")
+        assert ("info", "user 0 (pid 1) asks: maintenance on=True node=*") in office.log
+
+    in_an_office(tmp_path, story)
+
+
+def test_every_changing_verb_reaches_the_core_or_the_daemon(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        with pytest.raises(Refused, match="no other node can run web"):
+            await office.ask("handover", group=WEB, to=None)
+        with pytest.raises(Refused, match="node2"):
+            await office.ask("handover", group=WEB, to=NODE2)
+        await office.ask("cleanup", group=WEB, node=None)
+        await office.ask("stop")
+        assert office.stopped == 1
+        with pytest.raises(Refused) as refused_reload:
+            await office.ask("reload")
+        assert refused_reload.value.code is ExitCode.CONFIGURATION
+
+    in_an_office(tmp_path, story)
+
+
+def test_history_and_why_are_told_from_the_journal(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        with pytest.raises(Refused, match="Nothing is recorded"):
+            await office.ask("why", group=WEB)
+        evidence: dict[str, object] = {"from": NODE2, "cause": "node2 is dead", "term": 2}
+        for what in (What.GROUP_CLAIMING, What.GROUP_STARTING, What.GROUP_HELD):
+            office.chronicle.record(Record(what, "b", WEB, None, evidence), clock.now())
+        why = await office.ask("why", group=WEB)
+        assert (why["from"], why["to"], why["cause"]) == (NODE2, NODE1, "node2 is dead")
+        history = msgspec.convert(await office.ask("history", limit=2), HistoryShape)
+        assert [entry["what"] for entry in history["entries"]] == ["group starting", "group held"]
+
+    in_an_office(tmp_path, story)
