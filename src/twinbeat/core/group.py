@@ -64,6 +64,7 @@ class Group:
         self._next_op = next_op
         self._op = 0
         self._claim_seq = 0
+        self._created_seq = 0
         self._dark = False
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
@@ -343,7 +344,9 @@ class Group:
         until = members.creatable_until(self.name, self.view())
         if until <= now:
             return self._darken(members)
-        self.serving_until = until
+        if world.next_seq == self._created_seq:
+            return []  # A kernel that refuses is asked again after the next beat, not at once.
+        self.serving_until, self._created_seq = until, world.next_seq
         out: list[Effect] = [Serve(self.name, until, create=True)]
         if self._dark:
             self._dark = False
