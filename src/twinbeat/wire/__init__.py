@@ -1,0 +1,1 @@
+"""Bytes to messages and back: Heartbeat's text format, its signatures, the replay window. Pure."""

@@ -1,0 +1,246 @@
+"""Heartbeats: a `Beat` inside an ordinary Heartbeat `status` message.
+
+A Heartbeat 3.0.6 node sees a normal peer and ignores our fields; of its own status messages we
+take what there is. Our fields, each a short text and left out when there is nothing to say:
+
+    tb      VERSION TOKEN LEASE           TOKEN 16 hexadecimal digits, LEASE in microseconds
+    tb_ack  NODE,GENERATION.TOKEN,SEQ,y|n,AGE ...      y: heard; AGE in milliseconds
+    tb_grp  GROUP,CUSTODY,TERM,RANK,FLAGS,PIN@NODE ... FLAGS: w (wanted), f (failed) or -
+    tb_sby  NODE,COUNTER,on|off ...       standby
+    tb_mnt  NODE,COUNTER,on|off ...       maintenance; * is the whole cluster
+    tb_bad  GROUP,NODE ...                known unclean
+    tb_bye  1                             leaving
+    tb_cfg  DIGEST                        of the configuration
+
+Generations and sequence numbers are hexadecimal like Heartbeat's own `hg` and `seq`, all other
+numbers decimal. `tb` will mean the same in every version; a beat of a version that is not ours
+keeps its life and its lease, but says nothing: its sender is heard, and never taken for alive.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Custody, GroupView, Life, Pin, Switch
+from twinbeat.core.units import MS, US, Duration, GroupName, NodeName
+
+from .message import Message, Reason, WireError, shown
+from .words import (
+    MAX_GROUP_NAME,
+    decimal,
+    flag,
+    hexadecimal,
+    legal_name,
+    node_name,
+    read_items,
+    read_name,
+    read_table,
+    write_name,
+)
+
+STATUS_WORDS = ("init", "up", "active")
+SHORTEST, LONGEST = Duration(10 * MS), Duration(3_600_000 * MS)
+"""What a peer may publish as its deadtime or lease: it is judged by these, so they are bounded."""
+MAX_NODES = 128
+MAX_GROUPS = 256
+MAX_RANK = 255
+MAX_DIGEST = 64
+
+_CUSTODIES = {custody.value: custody for custody in Custody}
+_FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
+_FLAGS_READ = {text: flags for flags, text in _FLAGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What Heartbeat puts on every message and we send only for its sake."""
+
+    uuid: bytes
+    """16 bytes, the same in every life of the node."""
+    wall_s: int
+    """Unix time in seconds."""
+    load: str
+    """The first line of /proc/loadavg, or `n/a`; never empty, no newline."""
+    ttl: int
+    """Hops and nodes: Heartbeat sends the number of configured nodes and one."""
+
+
+def pack(beat: Beat, envelope: Envelope) -> Message:
+    """Return the `status` message of a beat, in Heartbeat's order of fields.
+
+    Deadtime and lease are rounded up, to the millisecond and the microsecond, so that no peer
+    judges the sender early. A beat of version 0 gets none of our fields.
+    """
+    message = Message()
+    message.add("t", "status")
+    message.add("st", beat.word)
+    message.add("dt", f"{-(-beat.deadtime // MS):x}")
+    message.add("protocol", "1")
+    if beat.version:
+        for name, text in _ours(beat):
+            if text:
+                message.add(name, text)
+    message.add("src", beat.node)
+    message.add("srcuuid", envelope.uuid)
+    message.add("seq", f"{beat.seq:x}")
+    message.add("hg", f"{beat.life.generation:x}")
+    message.add("ts", f"{envelope.wall_s:x}")
+    message.add("ld", envelope.load)
+    message.add("ttl", str(envelope.ttl))
+    return message
+
+
+def _ours(beat: Beat) -> Iterable[tuple[str, str]]:
+    lease_us = -(-beat.lease // US)
+    yield "tb", f"{beat.version} {beat.life.token:016x} {lease_us}"
+    yield "tb_ack", " ".join([_write_ack(node, ack) for node, ack in beat.acks.items()])
+    yield "tb_grp", " ".join([_write_group(name, view) for name, view in beat.groups.items()])
+    yield "tb_sby", _write_switches(beat.standby)
+    yield "tb_mnt", _write_switches(beat.maintenance)
+    unclean = [f"{write_name(group)},{write_name(node)}" for group, node in sorted(beat.unclean)]
+    yield "tb_bad", " ".join(unclean)
+    yield "tb_bye", "1" if beat.leaving else ""
+    yield "tb_cfg", beat.digest
+
+
+def _write_ack(node: NodeName, ack: Ack) -> str:
+    life = f"{ack.life.generation:x}.{ack.life.token:016x}"
+    return f"{write_name(node)},{life},{ack.seq:x},{'y' if ack.hears else 'n'},{ack.age_ms}"
+
+
+def _write_group(name: GroupName, view: GroupView) -> str:
+    flags = _FLAGS[view.want, view.failed]
+    pin = f"{view.pin.counter}@{write_name(view.pin.node)}"
+    return f"{write_name(name)},{view.custody},{view.term},{view.rank},{flags},{pin}"
+
+
+def _write_switches(switches: Mapping[NodeName, Switch]) -> str:
+    return " ".join(
+        [f"{write_name(n)},{s.counter},{'on' if s.on else 'off'}" for n, s in switches.items()]
+    )
+
+
+def unpack(message: Message) -> Beat:
+    """Return the beat of a `status` message; WireError when it is none or one value is illegal.
+
+    A plain Heartbeat status gives version 0, token 0, and its deadtime as its lease.
+    """
+    fields = {name: value for name, value in reversed(message.fields) if isinstance(value, str)}
+    if fields.get("t") != "status":
+        raise WireError(Reason.NOT_A_HEARTBEAT, f"a message of type {shown(fields.get('t', ''))}")
+    word = _required(fields, "st")
+    if word not in STATUS_WORDS:
+        raise WireError(Reason.BAD_FIELD, f"st is {shown(word)}, not one of {STATUS_WORDS}")
+    deadtime = _bounded(hexadecimal(_required(fields, "dt"), "dt") * MS, "dt")
+    node = node_name(_required(fields, "src"))
+    seq = hexadecimal(_required(fields, "seq"), "seq", least=1)
+    generation = hexadecimal(_required(fields, "hg"), "hg", least=1)
+    version, token, lease = 0, 0, deadtime
+    if "tb" in fields:
+        version, token, lease = _read_ours(fields["tb"])
+    if version != PROTOCOL_VERSION:
+        fields = {}
+    return Beat(
+        node=node,
+        life=Life(generation, token),
+        seq=seq,
+        word=word,
+        deadtime=deadtime,
+        lease=lease,
+        version=version,
+        acks=_read_acks(fields.get("tb_ack", "")),
+        groups=_read_groups(fields.get("tb_grp", "")),
+        standby=_read_switches(fields.get("tb_sby", ""), "tb_sby"),
+        maintenance=_read_switches(fields.get("tb_mnt", ""), "tb_mnt"),
+        unclean=_read_unclean(fields.get("tb_bad", "")),
+        leaving="tb_bye" in fields and flag(fields["tb_bye"], "1", "0", "tb_bye"),
+        digest=_read_digest(fields.get("tb_cfg", "")),
+    )
+
+
+def _required(fields: Mapping[str, str], name: str) -> str:
+    text = fields.get(name)
+    if text is None:
+        raise WireError(Reason.MISSING_FIELD, f"no field {name}")
+    return text
+
+
+def _bounded(span: int, what: str) -> Duration:
+    if not SHORTEST <= span <= LONGEST:
+        raise WireError(Reason.BAD_TIME, f"{what} is {span // US} us, not 10 ms to 1 h")
+    return Duration(span)
+
+
+def _read_ours(text: str) -> tuple[int, int, Duration]:
+    """Read `tb`: version, token and lease. Later versions may say more after these."""
+    parts = text.split(" ", 3)
+    if len(parts) < 3:
+        raise WireError(Reason.BAD_FIELD, f"tb is {shown(text)}")
+    version = decimal(parts[0], "version in tb", most=10**6)
+    if version == 0:
+        raise WireError(Reason.BAD_NUMBER, "version in tb is 0, which is a peer without tb")
+    lease = _bounded(decimal(parts[2], "lease in tb") * US, "lease in tb")
+    return version, hexadecimal(parts[1], "token in tb"), lease
+
+
+def _read_acks(text: str) -> dict[NodeName, Ack]:
+    return read_table(read_items(text, 5, MAX_NODES, "tb_ack"), node_name, _read_ack, "tb_ack")
+
+
+def _read_ack(item: list[str]) -> Ack:
+    generation, _, token = item[1].partition(".")
+    return Ack(
+        life=Life(
+            hexadecimal(generation, "generation in tb_ack"), hexadecimal(token, "token in tb_ack")
+        ),
+        seq=hexadecimal(item[2], "seq in tb_ack"),
+        hears=flag(item[3], "y", "n", "heard in tb_ack"),
+        age_ms=decimal(item[4], "age in tb_ack"),
+    )
+
+
+def _read_groups(text: str) -> dict[GroupName, GroupView]:
+    items = read_items(text, 6, MAX_GROUPS, "tb_grp")
+    return read_table(items, _group_name, _read_group, "tb_grp")
+
+
+def _group_name(name: str) -> GroupName:
+    return GroupName(legal_name(name, MAX_GROUP_NAME))
+
+
+def _read_group(item: list[str]) -> GroupView:
+    custody, flags = _CUSTODIES.get(item[1]), _FLAGS_READ.get(item[4])
+    if custody is None or flags is None:
+        raise WireError(Reason.BAD_FIELD, f"tb_grp says {shown(','.join(item))}")
+    counter, _, node = item[5].partition("@")
+    return GroupView(
+        custody=custody,
+        term=decimal(item[2], "term in tb_grp"),
+        rank=decimal(item[3], "rank in tb_grp", most=MAX_RANK),
+        want=flags[0],
+        failed=flags[1],
+        pin=Pin(
+            decimal(counter, "pin in tb_grp"), node_name(read_name(node)) if node else NodeName("")
+        ),
+    )
+
+
+def _read_switches(text: str, what: str) -> dict[NodeName, Switch]:
+    return read_table(read_items(text, 3, MAX_NODES, what), node_name, _read_switch, what)
+
+
+def _read_switch(item: list[str]) -> Switch:
+    counter = decimal(item[1], "counter of a switch")
+    return Switch(counter, flag(item[2], "on", "off", "a switch"))
+
+
+def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
+    items = read_items(text, 2, MAX_GROUPS * 4, "tb_bad")
+    return frozenset(
+        (_group_name(read_name(group)), node_name(read_name(node))) for group, node in items
+    )
+
+
+def _read_digest(text: str) -> str:
+    if len(text) > MAX_DIGEST or not text.isprintable():
+        raise WireError(Reason.BAD_FIELD, f"tb_cfg is {shown(text)}")
+    return text

@@ -1,0 +1,71 @@
+"""Signatures of packets: Heartbeat's crc, md5 and sha1, and sha256 beside them.
+
+All but crc are HMAC (RFC 2104) over the signed bytes with the secret of authkeys, in lower-case
+hexadecimal. Heartbeat 3.0.6 verifies a netstring packet with the secret of the *selected* key,
+whichever key the packet names; here every key is verified with its own.
+"""
+
+import hmac
+import re
+import zlib
+from dataclasses import dataclass
+
+from twinbeat.core.model import Key, Keyring
+
+from .message import Reason, WireError, shown
+
+_signature = re.compile(rb"(0|[1-9][0-9]{0,8}) ([0-9a-f]{1,64})").fullmatch
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a packet says about itself: which key, and the digest's text."""
+
+    key: int
+    digest: bytes
+
+    @classmethod
+    def read(cls, text: bytes) -> "Signature":
+        """Read `KEYNUMBER HEXDIGEST`."""
+        match = _signature(text)
+        if match is None:
+            raise WireError(Reason.BAD_SIGNATURE, f"unreadable signature {shown(text)}")
+        return cls(int(match[1]), match[2])
+
+
+def sign(keyring: Keyring, signed: bytes) -> bytes:
+    """Return `KEYNUMBER HEXDIGEST` by the active key."""
+    return b"%d %b" % (keyring.active, _digest(keyring.keys[keyring.active], signed))
+
+
+def verify(keyring: Keyring, signature: Signature, signed: bytes) -> None:
+    """Raise WireError unless a key that is accepted for incoming packets made the signature.
+
+    Every configured key is, so that keys can be changed node by node; but crc, which anybody can
+    compute, only when it is also the method by which this node signs.
+    """
+    key = keyring.keys.get(signature.key)
+    if key is None:
+        raise WireError(Reason.UNKNOWN_KEY, f"signed with key {signature.key}, not in authkeys")
+    active = keyring.keys.get(keyring.active)
+    if key.method == "crc" and (active is None or active.method != "crc"):
+        raise WireError(Reason.METHOD_REFUSED, f"signed with key {key.number}, which is only a crc")
+    if not hmac.compare_digest(_digest(key, signed), signature.digest):
+        raise WireError(Reason.BAD_SIGNATURE, f"does not match {key.method} key {key.number}")
+
+
+def _digest(key: Key, signed: bytes) -> bytes:
+    if key.method == "crc":
+        return b"%x" % crc32_msb(signed)
+    return hmac.digest(key.secret, signed, key.method).hex().encode()
+
+
+def crc32_msb(data: bytes) -> int:
+    """Return the CRC-32 of POSIX cksum without its length: most significant bit first, from 0.
+
+    It is zlib's CRC-32 seen in a mirror: of mirrored bytes, the result mirrored back. zlib starts
+    from the complement of its second argument, here from 0, and complements the result.
+    """
+    return int(f"{zlib.crc32(data.translate(_MIRRORED), 0xFFFF_FFFF):032b}"[::-1], 2)
