@@ -151,6 +151,12 @@ heard of it for 1.00 s.
                             every resource is started (term 2)"""
 
 
+def test_a_move_comes_back_from_its_json() -> None:
+    told = takeover().why().to_dict()
+    assert Move.from_dict(told).to_dict() == told
+    assert render(Move.from_dict(told)) == render(takeover().why())
+
+
 def test_a_takeover_reads_as_a_person_would_tell_it() -> None:
     zone = timezone(timedelta(hours=1), "CET")
     assert render(takeover().why(), zone) == GOLDEN

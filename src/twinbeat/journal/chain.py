@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from twinbeat.core.beat import CLUSTER, Custody
 from twinbeat.core.effects import What
@@ -100,6 +101,22 @@ class Move:
                 for p in self.phases
             ],
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Move":
+        """Read what `to_dict` gave; raises `ValueError` for a time that is none."""
+        giver, taker = told["from"], told["to"]
+        return cls(
+            group=GroupName(told["group"]),
+            from_=None if giver is None else NodeName(giver),
+            to=None if taker is None else NodeName(taker),
+            at=datetime.fromisoformat(told["at"]),
+            cause=told["cause"],
+            phases=tuple(
+                Phase(what=p["what"], ms=p["ms"], because=p["because"], evidence=p["evidence"])
+                for p in told["phases"]
+            ),
+        )
 
 
 def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:

@@ -1,0 +1,71 @@
+"""The options and arguments that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_SOCKET = Path("/run/twinbeat/control.sock")
+DEFAULT_CONFIG = Path("/etc/ha.d")
+DEFAULT_STATE = Path("/var/lib/twinbeat")
+
+
+class OnOff(StrEnum):
+    """The argument of a switch."""
+
+    ON = "on"
+    OFF = "off"
+
+
+def _complete(what: str, incomplete: str) -> list[str]:
+    """Ask the daemon for names, quickly and silently: a shell waits for this."""
+    import asyncio
+
+    from twinbeat.control.client import Client
+    from twinbeat.control.protocol import Refused
+
+    async def names() -> list[str]:
+        async with Client(timeout=1.0) as cluster:
+            answer = await cluster.request("status")
+            return list(answer[what])
+
+    try:
+        return [name for name in asyncio.run(names()) if name.startswith(incomplete)]
+    except (Refused, LookupError, TypeError):
+        return []
+
+
+def complete_group(incomplete: str) -> list[str]:
+    """Return the groups that a word may become."""
+    return _complete("groups", incomplete)
+
+
+def complete_node(incomplete: str) -> list[str]:
+    """Return the nodes that a word may become."""
+    return _complete("nodes", incomplete)
+
+
+Socket = Annotated[
+    Path,
+    typer.Option(
+        "--socket", metavar="PATH", envvar="TWINBEAT_SOCKET", help="The daemon's control socket."
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="GROUP",
+        show_default=False,
+        autocompletion=complete_group,
+        help="The group; may be left out when there is only one.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Directory = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="The directory with ha.cf, haresources and authkeys, or a cluster.toml.",
+    ),
+]
