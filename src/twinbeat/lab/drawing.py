@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from .kernel import MS, SECOND
+from .node import LogLine
 from .ownership import Standing
 from .report import explaining
 from .steps import Result
@@ -16,8 +17,8 @@ CHARACTER = 7.3
 COLOURS = ("#0f766e", "#c2410c")
 """Of the first node and of the second, everywhere."""
 INK, MUTED, LINE, ALARM = "#1f2937", "#6b7280", "#e5e7eb", "#dc2626"
-PING_PAUSE, PAGE_PAUSE = 18 * MS, 40 * MS
-"""Silences longer than this are drawn as gaps."""
+PING_PAUSE, PAGE_PAUSE, SHORTEST = 30 * MS, 45 * MS, 12 * MS
+"""Silences longer than this are drawn as gaps; and the longest of all, if it is worth drawing."""
 STEPS_OF_AXIS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 
@@ -28,7 +29,7 @@ def timeline(result: Result) -> str:
 
 class _Timeline:
     def __init__(self, result: Result) -> None:
-        self.result, self.scene, self.window = result, result.scene, result.window
+        self.result, self.scene, self.window = result, result.scene, result.scene.window
         self.colours = dict(zip(self.scene.bands, COLOURS, strict=False))
         self.parts: list[str] = []
         self.y = TOP
@@ -102,8 +103,10 @@ class _Timeline:
         top = middle - BAR / 2
         for span, node in _runs(answers, pause):
             self._bar(span, top, BAR, self.colours.get(node, MUTED), f"from {node}")
-        for gap in gaps((at for at, _node in answers), self.window):
-            if gap.length <= pause:
+        silences = gaps((at for at, _node in answers), self.window)
+        longest = max(gap.length for gap in silences)
+        for gap in silences:
+            if gap.length <= min(pause, max(longest - 1, SHORTEST)):
                 continue
             self._bar(gap, top, BAR, "#fee2e2", f"{gap.length / MS:.0f} ms of silence", ALARM)
             start, end = self._x(gap.start), self._x(gap.end)
@@ -128,19 +131,29 @@ class _Timeline:
 
     def _log(self) -> None:
         middle = self._row("log lines")
-        free = [float(LEFT), float(LEFT)]
-        for number, line in enumerate(explaining(self.scene.lines), 1):
-            x, colour = self._x(line.at), self.colours.get(line.node, MUTED)
-            lane = 0 if x >= free[0] else 1
-            place = min(max(x, free[lane]), WIDTH - 10.0)
-            free[lane] = place + 17
-            y = middle - 9 + lane * 18
-            self._line(x, y, place, y, colour)
-            self.parts.append(
-                f'<circle cx="{place:.1f}" cy="{y:.1f}" r="8" fill="#ffffff" stroke="{colour}">'
-                f"<title>{escape(line.text)}</title></circle>"
-            )
-            self._text(place, y + 3.5, str(number), colour, anchor="middle", size=10)
+        flags: list[list[int]] = []
+        lines = explaining(self.scene.lines)
+        for number, line in enumerate(lines):
+            if flags and self._x(line.at) - self._x(lines[flags[-1][0]].at) < 36:
+                flags[-1].append(number)
+            else:
+                flags.append([number])
+        for flag in flags:
+            self._flag(middle, [lines[number] for number in flag], flag[0] + 1, flag[-1] + 1)
+
+    def _flag(self, middle: float, lines: Sequence[LogLine], first: int, last: int) -> None:
+        """Draw the numbers of lines that were written at about the same time."""
+        nodes = {line.node for line in lines}
+        colour = self.colours.get(lines[0].node, MUTED) if len(nodes) == 1 else MUTED
+        label = str(first) if first == last else f"{first}–{last}"
+        width = 10 + 6.5 * len(label)
+        x = min(self._x(lines[0].at), WIDTH - 4 - width)
+        told = "\n".join(f"{line.node}: {line.text}" for line in lines)
+        self.parts.append(
+            f'<rect x="{x:.1f}" y="{middle - 9:.1f}" width="{width:.1f}" height="18" rx="9"'
+            f' fill="#ffffff" stroke="{colour}"><title>{escape(told)}</title></rect>'
+        )
+        self._text(x + width / 2, middle + 4, label, colour, anchor="middle", size=11)
 
     def _two_owners(self) -> None:
         height = len(self.scene.bands) * ROW

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="play only this step (repeatable); what it needs is done quietly before it",
     )
-    add("--repeat", type=_positive, default=1, metavar="N", help="play the steps N times")
+    add("--repeat", type=positive, default=1, metavar="N", help="play the steps N times")
     add(
         "--timing",
         choices=list(TIMINGS),
@@ -83,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a whole number above 0; raises `ArgumentTypeError`."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
@@ -150,11 +151,13 @@ async def _run(options: argparse.Namespace, outputs: _Outputs, outer: int) -> in
         async with Stage(TIMINGS[options.timing]) as stage:
             names = options.scenario or (["cold-start"] if options.interactive else list(BY_NAME))
             player = Player(stage, terminal.begin)
-            for _ in range(options.repeat):
-                async for result in player.play(names):
-                    results.append(result)
-                    terminal.tell(result)
-            outputs.write(results, stage)
+            try:
+                for _ in range(options.repeat):
+                    async for result in player.play(names):
+                        results.append(result)
+                        terminal.tell(result)
+            finally:
+                outputs.write(results, stage)
             if options.interactive:
                 await terminal.watch(stage, outer)
     return 0 if all(result.ok for result in results) else FAILED

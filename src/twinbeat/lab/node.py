@@ -174,12 +174,16 @@ class Node:
         return [line for line in self.lines if window.holds(line.at)]
 
     def last_words(self) -> str:
-        """Return the end of what the daemon printed, for an error that needs it."""
+        """Return what the daemon said of its end, in its log or on its output."""
+        self.read_log()
+        for line in reversed(self.lines):
+            if line.level == "CRIT":
+                return line.text
         try:
-            words = self.place.output.read_text(errors="backslashreplace").strip()
+            words = self.place.output.read_text(errors="backslashreplace").split("\n")
         except FileNotFoundError:
-            return ""
-        return "\n".join(words.splitlines()[-8:])
+            words = []
+        return next((word.strip() for word in reversed(words) if word.strip()), "it said nothing")
 
     def keep_logs(self, directory: Path) -> None:
         """Copy its log and its output into a directory."""

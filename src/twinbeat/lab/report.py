@@ -7,12 +7,13 @@ from twinbeat.control.shapes import MoveShape
 
 from .kernel import MS, SECOND
 from .node import LogLine
+from .stage import GROUP
 from .steps import Result
 from .view import Summary
 
-LINES_SHOWN = 16
-PLAIN = ("info", "debug", "notice", "")
-"""Levels of lines that are left out first when there are many."""
+LINES_SHOWN = 20
+PLAIN = ("info", "notice", "")
+"""Levels of lines that tell of nothing unusual."""
 
 
 def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:
@@ -34,7 +35,9 @@ def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:
 def story(result: Result) -> list[str]:
     """Tell one step in sentences: what was done, what the client saw, who owns."""
     length = result.window.length / SECOND
-    lines = [f"{mark.text[:1].upper()}{mark.text[1:]}." for mark in result.scene.marks]
+    lines = [
+        f"{(mark.at - result.action) / SECOND:+.3f} s  {mark.text}" for mark in result.scene.marks
+    ]
     lines += [
         f"The client went without an echo for {in_ms(result.ping.gap):.0f} ms"
         f" ({_lost(result.ping)} lost) and without a page for {in_ms(result.http.gap):.0f} ms"
@@ -68,11 +71,21 @@ def headline(result: Result) -> str:
 
 
 def explaining(lines: Sequence[LogLine]) -> list[LogLine]:
-    """Return the log lines worth showing: warnings and errors first when there are too many."""
-    told = [line for line in lines if line.level != "debug"]
-    loud = [line for line in told if line.level not in PLAIN][:LINES_SHOWN]
-    quiet = [line for line in told if line.level in PLAIN][: LINES_SHOWN - len(loud)]
-    return sorted([*loud, *quiet], key=lambda line: line.at)
+    """Return the log lines worth showing, those that say most when there are too many."""
+    told = [line for line in lines if line.level != "debug" and not _of_the_files(line)]
+    return sorted(sorted(told, key=_weight)[:LINES_SHOWN], key=lambda line: line.at)
+
+
+def _weight(line: LogLine) -> int:
+    """Return 0 for warnings and errors, 1 for what happens to resources, 2 for the rest."""
+    if line.level not in PLAIN:
+        return 0
+    return 1 if GROUP in line.text or "esource" in line.text else 2
+
+
+def _of_the_files(line: LogLine) -> bool:
+    """Tell whether a line is the checker's advice on the configuration, repeated at each start."""
+    return ": warning: " in line.text or line.text.startswith("    ")
 
 
 def in_ms(span: int) -> float:

@@ -48,6 +48,7 @@ class Stage:
         self.view = ClientView()
         self.ownership = Ownership(VIRTUAL_IP)
         self.marks: list[Mark] = []
+        self.client_pid = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -127,7 +128,8 @@ class Stage:
         """Wait until a condition holds; raises `Unmet` after `within` seconds."""
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
-            self._check()
+            self._check_laboratory()
+            self._check_daemons()
             if kernel.now() > deadline:
                 raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
             await asyncio.sleep(POLL_S)
@@ -135,11 +137,9 @@ class Stage:
     async def settle(self) -> int:
         """Wait until every probe sent so far has been told, and return that moment."""
         end = kernel.now()
-
-        async def told() -> bool:
-            return self.view.upto >= end
-
-        await self.until(told, 5.0, "the client tells what it saw")
+        while self.view.upto < end:
+            self._check_laboratory()
+            await asyncio.sleep(POLL_S)
         for node in self.nodes:
             node.read_log()
         return end
@@ -151,15 +151,16 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    def _check(self) -> None:
-        """Raise `Unmet` when something that has to run has ended."""
+    def _check_daemons(self) -> None:
         for node in self.nodes:
             if node.process is not None and node.process.returncode is not None:
                 code, node.process = node.process.returncode, None
                 raise Unmet(f"the daemon of {node.name} ended with {code}: {node.last_words()}")
+
+    def _check_laboratory(self) -> None:
         for task in self._tasks:
             if task.done():
-                raise Unmet(f"the laboratory itself failed: {task.exception() or 'it is blind'}")
+                raise BuildError(f"the laboratory itself failed: {task.exception() or 'no client'}")
 
     async def _seen_instead(self) -> str:
         seen = self.owner_seen() or "nobody"
@@ -197,6 +198,7 @@ class Stage:
             *("--address", VIRTUAL_IP, *nodes),
             stdout=asyncio.subprocess.PIPE,
         )
+        self.client_pid = client.pid
         try:
             async with self._background(self._listen(client)):
 

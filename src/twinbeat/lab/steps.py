@@ -24,6 +24,8 @@ TAKEOVER = 90 * MS
 """What a takeover may need beyond the deadtime: three times 30 ms."""
 HTTPD = 450 * MS
 """What stopping and starting the web server may add to the gap between two pages."""
+LEAD = 100 * MS
+"""How much of the time before a step its picture shows."""
 CALM_S = 0.3
 """How long the new owner is watched after it was seen."""
 GO_DOWN_S = 30.0
@@ -89,6 +91,8 @@ class Result:
 class Scene:
     """What there is to draw and to tell of a step."""
 
+    window: Span
+    """The step, and a little of what was before it."""
     marks: list[Mark]
     bands: dict[str, list[tuple[Span, Standing]]]
     pings: list[tuple[int, str]]
@@ -253,6 +257,7 @@ class Player:
         after = stage.owner_seen()
         teller = next((node for node in stage.nodes if node.name == after), None)
         marks = [mark for mark in stage.marks if window.holds(mark.at)]
+        seen = Span(window.start - LEAD, window.end)
         result = Result(
             name=step.name,
             does=step.does,
@@ -267,12 +272,13 @@ class Player:
             stalled=view.stalled(window),
             problems=problems,
             scene=Scene(
+                window=seen,
                 marks=marks,
-                bands={n.name: stage.ownership.bands(n.name, window) for n in stage.nodes},
-                pings=[(p.received, p.node) for p in view.pings if window.holds(p.received)],
-                pages=[(p.received, p.node) for p in view.pages if window.holds(p.received)],
-                announcements=[a for a in view.announcements if window.holds(a[0])],
-                heartbeats=[(h.at, h.node) for h in stage.capture.within(window)],
+                bands={n.name: stage.ownership.bands(n.name, seen) for n in stage.nodes},
+                pings=[(p.received, p.node) for p in view.pings if seen.holds(p.received)],
+                pages=[(p.received, p.node) for p in view.pages if seen.holds(p.received)],
+                announcements=[a for a in view.announcements if seen.holds(a[0])],
+                heartbeats=[(h.at, h.node) for h in stage.capture.within(seen)],
                 lines=stage.lines_within(window),
                 why=await teller.why(GROUP) if teller else None,
             ),
