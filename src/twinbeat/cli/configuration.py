@@ -107,10 +107,8 @@ def _show(found: tuple[Diagnostic, ...], to_stderr: bool) -> None:
 
 
 def _verdict(errors: int, warnings: int) -> str:
-    if not errors and not warnings:
-        return "No errors, no warnings."
-    return f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}."
+    return f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}.".capitalize()
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count or 'No'} {what}{'' if count == 1 else 's'}"
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
