@@ -88,7 +88,9 @@ def candidate(group: Group, node: NodeName, beliefs: Beliefs) -> Candidate:
     elif orders.is_on(beliefs.maintenance, node):
         barred = "in maintenance"
     here_for = Duration(beliefs.now - since)
-    return Candidate(barred=barred, unheard_by=members.unheard_by(node), here_for=here_for)
+    return Candidate(
+        barred=barred, unheard_by=members.unheard_by(node, beliefs.now), here_for=here_for
+    )
 
 
 def _own_bar(group: Group, beliefs: Beliefs) -> str | None:

@@ -92,6 +92,8 @@ class PeerWatch:
         self.beat: Beat | None = None
         self.links: dict[LinkName, LinkWatch] = {}
         self.alive_since: Instant | None = None
+        self.heard_since: Instant = LONG_AGO
+        """When it was first heard after a silence, or for the first time."""
         self.promised: Instant = LONG_AGO
         """Until when the newest acknowledgement lets this node serve."""
         self.acked_seq = 0
@@ -162,6 +164,8 @@ class PeerWatch:
         if self.beat is not None and beat.life.generation > self.beat.life.generation:
             self.reborn_at = now
         self.interval = Duration(0 if self._heard_at is None else now - self._heard_at)
+        if not self.heard:
+            self.heard_since = now
         self.beat, self._heard_at, self.late = beat, now, False
         self._take_ack(beat, mine)
         self._judge(beat, now)

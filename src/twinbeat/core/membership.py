@@ -128,10 +128,15 @@ class Membership:
         """Return the peers that are known to hold a group unclean."""
         return sorted(node for name, node in self.unclean if name == group)
 
-    def unheard_by(self, node: NodeName) -> NodeName | None:
-        """Return a peer that is heard and does not hear a node, or None."""
+    def unheard_by(self, node: NodeName, now: Instant) -> NodeName | None:
+        """Return a peer that is heard and does not hear a node, or None.
+
+        A peer that was itself silent until now is asked two keepalives later: when a cut heals, its
+        first beats still tell of the time before.
+        """
+        settled = now - 2 * self.model.timing.keepalive
         for peer in self:
-            if peer.node != node and peer.heard and peer.beat is not None:
+            if peer.node != node and peer.heard_since <= settled and peer.heard and peer.beat:
                 ack = peer.beat.acks.get(node)
                 if ack is not None and not ack.hears:
                     return peer.node
