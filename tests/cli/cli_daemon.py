@@ -79,6 +79,7 @@ class Daemon:
         self.path = path
         self.status = status()
         self.move: MoveShape | None = MOVE
+        self.because = "every resource is started"
         self.refusal: Refused | None = None
         self.orders: list[tuple[str, dict[str, Any]]] = []
         self.arrives_after = 2
@@ -114,7 +115,7 @@ class Daemon:
             "wall_ns": 1_795_428_902_481_000_000,
             "node": "node1",
             "what": "group held" if number else "a kind of tomorrow",
-            "because": "every resource is started",
+            "because": self.because,
             "group": "web",
         }
 

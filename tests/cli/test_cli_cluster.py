@@ -117,6 +117,13 @@ def test_why_tells_the_last_move(daemon: Daemon, run: Run, monkeypatch: pytest.M
     assert run("why", "web") == (1, "", "twinbeat: It never moved.\n")
 
 
+def test_what_peers_say_cannot_drive_a_terminal(daemon: Daemon, run: Run) -> None:
+    daemon.move = {**MOVE, "cause": "it says \x1b[2J"}
+    assert "it says \\x1b[2J." in run("why")[1]
+    daemon.because = "it says \x1b[2J\n"
+    assert run("history", "--limit", "2")[1].splitlines()[2].endswith("it says \\x1b[2J\\n")
+
+
 def test_history_lists_entries_and_what_did_not_fit(daemon: Daemon, run: Run) -> None:
     code, out, _ = run("history", "--limit", "3")
     assert code == 0
@@ -156,6 +163,11 @@ def test_an_order_reaches_the_daemon(
 def test_a_refusal_is_told_and_is_the_exit_code(daemon: Daemon, run: Run, code: ExitCode) -> None:
     daemon.refusal = Refused(code, "Because of something.")
     assert run("reload") == (int(code), "", "twinbeat: Because of something.\n")
+
+
+def test_a_reason_of_several_lines_is_told_line_by_line(daemon: Daemon, run: Run) -> None:
+    daemon.refusal = Refused(ExitCode.CONFIGURATION, "ha.cf:1: odd\n    hint: \x1b[2Jno")
+    assert run("reload")[2] == "twinbeat: ha.cf:1: odd\n    hint: \\x1b[2Jno\n"
 
 
 def test_reload_passes_warnings_on(daemon: Daemon, run: Run) -> None:

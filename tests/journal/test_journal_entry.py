@@ -114,20 +114,6 @@ def test_the_ring_forgets_the_oldest() -> None:
     assert len(journal) == 3
 
 
-def test_a_line_for_people_cannot_drive_a_terminal() -> None:
-    hostile = Entry(
-        at=Instant(0),
-        wall_ns=0,
-        node=NodeName("node2"),
-        what=What.PEER_STATUS,
-        because="it says \x1b[2J\n",
-        peer=NodeName("node1"),
-    )
-    assert render_entry(hostile) == (
-        "1970-01-01 00:00:00.000  peer status          node1: it says \\x1b[2J\\n"
-    )
-
-
 def test_an_entry_is_told_with_its_evidence() -> None:
     assert render_entry(ENTRY) == (
         "2026-11-23 10:15:02.481  peer dead            node1: nothing was heard for 1.00 s, "

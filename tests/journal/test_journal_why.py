@@ -76,11 +76,11 @@ def takeover() -> Writer:
     writer = standing_by()
     writer.tell(-3e6, What.PEER_LATE, "old trouble", N1)
     writer.tell(-3e6 + 50, What.PEER_LATE_BEAT, "its heartbeat came late", N1)
-    late = "nothing was heard for 500 ms, the warntime"
-    writer.tell(2481, What.PEER_LATE, late, N1, last_heard_ms=500.1, missed=2)
+    late = "nothing was heard for 500 ms, more than the warntime"
+    writer.tell(2481, What.PEER_LATE, late, N1, silence_ms=500.1, missed=2, links={"eth1": 500.2})
     writer.tell(2900, What.LINK_DEAD, "nothing of node1 came on eth1", N1, link="eth1")
     dead = "nothing was heard for 1.00 s, the deadtime"
-    writer.tell(2981, What.PEER_DEAD, dead, N1, last_heard_ms=1000.1, missed=5)
+    writer.tell(2981, What.PEER_DEAD, dead, N1, silence_ms=1000.1, missed=5)
     writer.takes(2981.2, "node1 is dead: nothing was heard of it for 1.00 s", N1, 2)
     return writer
 
@@ -96,8 +96,13 @@ def test_a_takeover_is_told_from_the_first_silence_on() -> None:
             {
                 "what": "peer late",
                 "ms": 419.0,
-                "because": "nothing was heard for 500 ms, the warntime",
-                "evidence": {"node": "node1", "last_heard_ms": 500.1, "missed": 2},
+                "because": "nothing was heard for 500 ms, more than the warntime",
+                "evidence": {
+                    "node": "node1",
+                    "silence_ms": 500.1,
+                    "missed": 2,
+                    "links": {"eth1": 500.2},
+                },
             },
             {
                 "what": "link dead",
@@ -109,7 +114,7 @@ def test_a_takeover_is_told_from_the_first_silence_on() -> None:
                 "what": "peer dead",
                 "ms": 0.2,
                 "because": "nothing was heard for 1.00 s, the deadtime",
-                "evidence": {"node": "node1", "last_heard_ms": 1000.1, "missed": 5},
+                "evidence": {"node": "node1", "silence_ms": 1000.1, "missed": 5},
             },
             {
                 "what": "group claiming",
@@ -134,15 +139,16 @@ def test_a_takeover_is_told_from_the_first_silence_on() -> None:
 
 
 GOLDEN = """\
-web moved from node1 to node2 on 2026-11-23 at 11:15:02 CET, in 581 ms: node1 is dead: nothing was
-heard of it for 1.00 s.
+web moved from node1 to node2 on 2026-11-23 at 11:15:02 CET, 1.08 s after node1 was last heard:
+node1 is dead: nothing was heard of it for 1.00 s.
 
 11:15:02.481                node1 is late
-                            nothing was heard for 500 ms, the warntime (last heard 500 ms, missed 2)
+                            nothing was heard for 500 ms, more than the warntime (silence 500 ms,
+                            missed 2, eth1 500 ms ago)
 11:15:02.900      + 419 ms  the link to node1 is dead
                             nothing of node1 came on eth1 (link eth1)
 11:15:02.981      + 500 ms  node1 is dead
-                            nothing was heard for 1.00 s, the deadtime (last heard 1.00 s, missed 5)
+                            nothing was heard for 1.00 s, the deadtime (silence 1.00 s, missed 5)
 11:15:02.981      + 500 ms  node2 claims web
                             node1 is dead: nothing was heard of it for 1.00 s (term 2)
 11:15:02.982      + 501 ms  node2 starts web
@@ -254,6 +260,25 @@ def test_a_bystander_tells_what_it_heard() -> None:
     assert "standby of node1 is switched on" in render(move)
 
 
+def test_a_first_start_elsewhere_has_no_giver() -> None:
+    writer = Writer(N2)
+    writer.tell(0, What.NODE_STARTED, "a new life begins", generation=1)
+    writer.tell(5, What.PEER_ALIVE, "it echoes this node's present life", N1)
+    for ms, custody in ((5, "stopped"), (6, "claiming"), (7, "starting"), (9, "held")):
+        writer.peer(ms, N1, custody)
+    move = writer.why()
+    assert (move.from_, move.to, move.cause) == (None, N1, "nobody owned it")
+    assert render(move).splitlines()[2:] == [
+        "10:15:00.000                node2 started",
+        "                            a new life begins (generation 1)",
+        "10:15:00.005      + 5.0 ms  node1 is alive",
+        "                            it echoes this node's present life",
+        "10:15:00.006      + 6.0 ms  node1 claims web",
+        "10:15:00.007      + 7.0 ms  node1 starts web",
+        "10:15:00.009      + 9.0 ms  node1 holds web",
+    ]
+
+
 def test_a_cold_start_is_told_from_the_first_life_on() -> None:
     writer = Writer(N1)
     writer.tell(0, What.NODE_STARTED, "a new life begins", generation=1)
@@ -303,6 +328,42 @@ def test_a_move_that_has_not_ended_says_so() -> None:
     text = render(move)
     assert text.startswith("node2 gave up web on 2026-11-23 at 10:15:09 UTC: this node is leaving.")
     assert text.endswith("Nobody has taken web yet.")
+
+
+def test_a_bystander_that_starts_anew_does_not_take_the_owner_for_a_mover() -> None:
+    writer = Writer(N1)
+    writer.takes(-5e6, "nobody owns it; node1 is the preferred owner", None, 1)
+    writer.tell(0, What.PIN_CHANGED, "an operator said so", to="node2")
+    writer.tell(1, What.GROUP_STOPPING, "an operator moved it to node2", to="node2")
+    writer.tell(2, What.GROUP_STOPPED, "every resource is stopped")
+    writer.peer(3, N2, "claiming", 2)
+    writer.peer(4, N2, "held", 2)
+    before = writer.why()
+    writer.tell(9000, What.NODE_STARTED, "a new life begins", generation=4)
+    writer.tell(9001, What.GROUP_STOPPED, "nothing of it was left running")
+    writer.peer(9002, N2, "held", 2)
+    writer.tell(9002, What.PIN_CHANGED, "node2 says so", to="node2")
+    assert writer.why() == before
+
+
+def test_a_group_started_again_on_its_owner() -> None:
+    writer = Writer(N1)
+    writer.takes(-5e6, "nobody owns it; node1 is the preferred owner", None, 1)
+    writer.tell(0, What.CONFIG_CHANGED, "it was read again", digest="abc")
+    writer.tell(1, What.GROUP_STOPPING, "its resources changed in the configuration", to="node1")
+    writer.tell(2, What.GROUP_STOPPED, "every resource is stopped")
+    writer.takes(3, "nobody owns it; node1 is the preferred owner", N1, 2)
+    move = writer.why()
+    assert (move.from_, move.to) == (N1, N1)
+    assert whats(move) == [
+        "config changed",
+        "group stopping",
+        "group stopped",
+        "group claiming",
+        "group starting",
+        "group held",
+    ]
+    assert render(move).startswith("web was started again on node1 on 2026-11-23")
 
 
 def test_a_claim_under_way_and_one_that_ended() -> None:

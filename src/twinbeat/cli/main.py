@@ -8,6 +8,7 @@ import typer
 
 from . import files, look, orders
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
+from .text import printable
 
 EPILOG = """\b
 Exit codes:
@@ -124,7 +125,8 @@ def main(argv: list[str] | None = None) -> int:
 
         if not isinstance(error, Refused):
             raise
-        typer.secho(f"twinbeat: {error.reason}", err=True, fg=typer.colors.RED)
+        for line in f"twinbeat: {error.reason}".splitlines():
+            typer.secho(printable(line), err=True, fg=typer.colors.RED)
         return int(error.code)
     return 0
 

@@ -6,9 +6,9 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from twinbeat.control.shapes import HistoryShape, MoveShape
-from twinbeat.journal import Entry, Move, render, render_entry
 
 from .statusview import Table, View, view
+from .text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,19 +26,25 @@ def show_status(status: Mapping[str, Any]) -> None:
 
 def show_move(answer: MoveShape) -> None:
     """Print an answer to `why`."""
-    print(render(Move.from_dict(answer), _zone()))
+    from twinbeat.journal import Move, render
+
+    for line in render(Move.from_dict(answer), _zone()).split("\n"):
+        print(printable(line))
 
 
 def show_history(answer: HistoryShape) -> None:
     """Print an answer to `history`; an entry of a kind unknown here is printed as it came."""
+    from twinbeat.journal import Entry, render_entry
+
     zone = _zone()
     if left_out := answer.get("left_out"):
         print(f"({left_out} older entries did not fit the answer)")
     for plain_entry in answer["entries"]:
         try:
-            print(render_entry(Entry.from_dict(plain_entry), zone))
+            line = render_entry(Entry.from_dict(plain_entry), zone)
         except ValueError:
-            print(plain_entry)
+            line = str(plain_entry)
+        print(printable(line))
 
 
 def plain(shown: View) -> Iterator[str]:

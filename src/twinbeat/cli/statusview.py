@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from twinbeat.core.units import MS, readable
-from twinbeat.journal.render import printable
+
+from .text import printable
 
 GOOD, WARN, BAD, DIM, BOLD = "green", "yellow", "bold red", "dim", "bold"
 

@@ -49,7 +49,12 @@ WILL = {
 }
 EXPLAINED = {What.GROUP_FAILED, What.GROUP_MET}
 """What befalls an owned group and makes its owner stop it: a root of its own."""
-ALONG = EXPLAINED | {What.GROUP_PLACED, What.GROUP_DARK, What.GROUP_LIT}
+ALONG = EXPLAINED | {
+    What.GROUP_PLACED,
+    What.GROUP_CLAIM_ENDED,
+    What.GROUP_DARK,
+    What.GROUP_LIT,
+}
 """Entries about the group that belong into a move's chain without being deeds."""
 
 ROOT_AGE_MAX = 60 * SECOND
@@ -152,9 +157,10 @@ class _Span:
         custody = _custody(entry) if entry.group == self.group else None
         if custody in (None, Custody.UNKNOWN):
             return False
-        if _actor(entry) == self.giver:
-            return True
-        return custody is not Custody.STOPPED and self.taker in (None, _actor(entry))
+        actor = _actor(entry)
+        if actor == self.giver:
+            return custody is not Custody.HELD or actor == self.taker
+        return custody is not Custody.STOPPED and self.taker in (None, actor)
 
 
 def _actor(entry: Entry) -> NodeName:
@@ -292,7 +298,7 @@ def _turns(entry: Entry, span: _Span, tone: _Tone | None) -> bool:
 
 
 def _cause(chain: Sequence[Entry], span: _Span) -> str:
-    """Return the sentence of whoever knew best: the new owner, the giver, or the root."""
+    """Return the sentence of whoever knew best: the new owner, the giver, else the root's."""
     said = chain[-1].evidence.get("cause") if chain[-1].what is What.GROUP_HELD else None
     if isinstance(said, str) and said:
         return said
@@ -300,6 +306,8 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
         for entry in chain:
             if entry.what is what:
                 return entry.because
+    if span.giver is None:
+        return "nobody owned it"
     root = next((entry for entry in chain if _tone(entry, span) is not None), chain[0])
     return root.because
 

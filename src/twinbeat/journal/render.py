@@ -1,10 +1,13 @@
-"""Tell a move, or one entry, as a person would."""
+"""Tell a move, or one entry, as a person would.
+
+Texts of peers come out as they went in: whoever prints them to a terminal makes them harmless.
+"""
 
 import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from twinbeat.core.beat import CLUSTER
+from twinbeat.core.beat import CLUSTER, Custody
 from twinbeat.core.units import MS, readable
 
 from .chain import Move, Phase
@@ -43,7 +46,7 @@ HEADLINES = {
     "peer stopping": "{node} stops {group}",
     "peer stopped": "{node} has stopped {group}",
     "peer unclean": "{node} could not stop {group}",
-    "pin changed": "the pin of {group} changes",
+    "pin changed": "{group} is {pin}",
     "standby changed": "standby of {node} is switched {switch}",
     "maintenance changed": "maintenance of {node} is switched {switch}",
     "config changed": "the configuration changed",
@@ -51,22 +54,26 @@ HEADLINES = {
 }
 """By the `what` of a phase; one that is not here is told by its own words."""
 
+HEARSAY = frozenset(f"peer {custody}" for custody in Custody)
+"""What a peer said of its custody: the headline says all of it."""
+
 
 def render(move: Move, zone: tzinfo = UTC, width: int = WIDTH) -> str:
     """Return the move as a causal chain: a summary, then every phase with its time.
 
     `zone` is that of the reader. The lines have no newline at the end of the last.
     """
-    lines = textwrap.wrap(printable(f"{_summary(move, zone)}: {move.cause}."), width)
+    lines = textwrap.wrap(f"{_summary(move, zone)}: {move.cause}.", width)
     lines.append("")
     passed = 0.0
     for phase in move.phases:
         at = (move.at + timedelta(milliseconds=passed)).astimezone(zone)
         since = f"+ {_span(passed)}" if passed else ""
-        lines.append(f"{_clock(at)}  {since:>12}  {printable(_headline(phase, move))}")
+        lines.append(f"{_clock(at)}  {since:>12}  {_headline(phase, move)}")
         indent = " " * 28
-        told = textwrap.wrap(printable(_detail(phase)), max(40, width - len(indent)))
-        lines.extend(indent + line for line in told)
+        if phase.what not in HEARSAY:
+            told = textwrap.wrap(_detail(phase), max(40, width - len(indent)))
+            lines.extend(indent + line for line in told)
         passed += phase.ms
     if move.to is None:
         lines += ["", f"Nobody has taken {move.group} yet."]
@@ -79,13 +86,7 @@ def render_entry(entry: Entry, zone: tzinfo = UTC) -> str:
     about = " ".join(name for name in (entry.group, entry.peer) if name)
     evidence = _evidence(entry.evidence)
     told = f"{entry.because} ({evidence})" if evidence else entry.because
-    line = f"{at:%Y-%m-%d} {_clock(at)}  {entry.what:<19}  {about + ': ' if about else ''}{told}"
-    return printable(line)
-
-
-def printable(text: str) -> str:
-    """Return the text with whatever could drive a terminal written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"{at:%Y-%m-%d} {_clock(at)}  {entry.what:<19}  {about + ': ' if about else ''}{told}"
 
 
 def _summary(move: Move, zone: tzinfo) -> str:
@@ -93,7 +94,7 @@ def _summary(move: Move, zone: tzinfo) -> str:
     if move.to is None:
         gone = f"{move.from_} gave up {move.group}" if move.from_ else f"{move.group} has no owner"
         return f"{gone} {when}"
-    took = f", in {_span(move.ms)}" if move.ms else ""
+    took = _length(move)
     if move.from_ is None:
         return f"{move.group} came to {move.to} {when}{took}"
     if move.from_ == move.to:
@@ -101,18 +102,30 @@ def _summary(move: Move, zone: tzinfo) -> str:
     return f"{move.group} moved from {move.from_} to {move.to} {when}{took}"
 
 
+def _length(move: Move) -> str:
+    """Say how long it took, counted from the giver's last heartbeat where that is known."""
+    first = move.phases[0]
+    silence = first.evidence.get("silence_ms")
+    if move.from_ is not None and isinstance(silence, int | float):
+        return f", {_span(silence + move.ms)} after {move.from_} was last heard"
+    return f", in {_span(move.ms)}" if move.ms else ""
+
+
 def _headline(phase: Phase, move: Move) -> str:
     node = str(phase.evidence.get("node", "the node"))
     switch = "on" if phase.evidence.get("on") else "off"
+    to = phase.evidence.get("to")
+    pin = f"pinned to {to}" if to else "pinned nowhere"
     headline = HEADLINES.get(phase.what)
     if headline is None:
         return f"{node}: {phase.what}"
     named = "the cluster" if node == CLUSTER else node
-    return headline.format(node=named, group=move.group, switch=switch)
+    return headline.format(node=named, group=move.group, switch=switch, pin=pin)
 
 
 def _detail(phase: Phase) -> str:
-    evidence = _evidence({k: v for k, v in phase.evidence.items() if k not in ("node", "on")})
+    said = ("node", "on", "to") if phase.what == "pin changed" else ("node", "on")
+    evidence = _evidence({k: v for k, v in phase.evidence.items() if k not in said})
     return f"{phase.because} ({evidence})" if evidence else phase.because
 
 
@@ -125,11 +138,17 @@ def _fact(key: str, value: object) -> str:
     name = key.replace("_", " ")
     if key.endswith("_ms") and isinstance(value, int | float):
         return f"{name[:-3]} {_span(value)}"
+    if key == "links" and isinstance(value, Mapping):
+        return ", ".join(f"{link} {_heard(ms)}" for link, ms in value.items())
     if isinstance(value, Mapping):
         return "; ".join(f"{inner}: {said}" for inner, said in value.items())
     if isinstance(value, list | tuple):
         return f"{name} {', '.join(str(item) for item in value)}"
     return f"{name} {value}"
+
+
+def _heard(ms: object) -> str:
+    return f"{_span(ms)} ago" if isinstance(ms, int | float) else str(ms)
 
 
 def _span(ms: float) -> str:
