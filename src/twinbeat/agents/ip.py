@@ -1,0 +1,43 @@
+"""The virtual IP: an agent whose address is put on an interface here, and guarded by a lease."""
+
+from typing import Protocol
+
+from twinbeat.core.model import AddressSpec
+
+from .places import Place
+
+
+class Home(Protocol):
+    """What a virtual IP needs from the one place that knows all addresses of this node."""
+
+    async def hold(self, agent: "VirtualIp") -> None:
+        """Put the address where it belongs and keep it there, silent until it is served."""
+
+    async def release(self, agent: "VirtualIp") -> None:
+        """Silence the address, then take it off every interface."""
+
+    async def present(self, agent: "VirtualIp") -> bool:
+        """Ask the kernel whether the address is here."""
+
+
+class VirtualIp:
+    """One virtual IP as a resource of a group (see `base.Agent`)."""
+
+    def __init__(self, name: str, spec: AddressSpec, home: Home) -> None:
+        self.name = name
+        self.spec = spec
+        self.place: Place | None = None
+        """Where the address is held; None while this node does not hold it."""
+        self._home = home
+
+    async def start(self) -> None:
+        """Hold the address; raises `AgentError` with what is missing. It stays silent."""
+        await self._home.hold(self)
+
+    async def stop(self) -> None:
+        """Silence the address, then remove it; raises `AgentError` when it cannot be removed."""
+        await self._home.release(self)
+
+    async def running(self) -> bool:
+        """Return whether this node has the address; raises `AgentError`."""
+        return await self._home.present(self)

@@ -1,0 +1,74 @@
+"""Hear from the kernel about every change of links and addresses."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
+
+from .base import Log
+
+_GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
+_RETRY = 0.1
+"""Seconds before the socket is opened again after an overrun."""
+
+
+class Watch:
+    """One socket that only listens: a request on it could mistake news for its own answer."""
+
+    def __init__(
+        self,
+        log: Log,
+        told: Callable[[Mapping[str, Any]], None],
+        missed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Remember whom to tell: `told(message)`; `missed()` when messages were lost."""
+        self._log = log
+        self._told = told
+        self._missed = missed
+        self._kernel: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start listening; raises `OSError`."""
+        self._kernel = AsyncIPRoute()
+        await self._kernel.bind(groups=_GROUPS)
+        self._task = asyncio.create_task(self._listen())
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._kernel is not None:
+            self._kernel.close()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for message in self._kernel.get():
+                    self._tell(message)
+            except (OSError, NetlinkError) as error:
+                self._log("WARN", f"The kernel's news about addresses were lost: {error}.")
+                await self._reopen()
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        """Pass a message on; an odd one costs a line in the log, never the watch."""
+        try:
+            self._told(message)
+        except (KeyError, ValueError, TypeError) as error:
+            self._log("ERROR", f"A message about {message.get('event')} made no sense: {error!r}.")
+
+    async def _reopen(self) -> None:
+        self._kernel.close()
+        while True:
+            await asyncio.sleep(_RETRY)
+            try:
+                self._kernel = AsyncIPRoute()
+                await self._kernel.bind(groups=_GROUPS)
+                await self._missed()
+                return
+            except OSError as error:
+                self._log("WARN", f"The kernel's news about addresses cannot be read: {error}.")
