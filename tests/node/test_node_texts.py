@@ -1,5 +1,7 @@
 """The texts that monitoring looks for (Heartbeat 3.0.6), and ours beside them."""
 
+import os
+
 import pytest
 
 from twinbeat import __version__
@@ -95,7 +97,13 @@ def test_every_kind_of_decision_has_a_sentence(what: What) -> None:
             Record(What.GROUP_MET, "b", WEB, PEER, {"term": 1, "their_term": 2}),
             ["ERROR: Both machines own foreign resources!"],
         ),
-        (Record(What.NODE_LEAVING, "b"), ["info: Giving up all HA resources."]),
+        (
+            Record(What.NODE_LEAVING, "b"),
+            [
+                f"info: Heartbeat shutdown in progress. ({os.getpid()})",
+                "info: Giving up all HA resources.",
+            ],
+        ),
         (Record(What.NODE_LEFT, "b"), ["info: All HA resources relinquished."]),
         (Record(What.NODE_LEFT, "unclean: web"), []),
     ],

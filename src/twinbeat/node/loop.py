@@ -26,6 +26,7 @@ class DecisionLoop:
         self._inbox: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due: Instant = NEVER
+        self._armed_for: Instant | None = None
         self._soon = False
 
     def begin(
@@ -60,35 +61,39 @@ class DecisionLoop:
         """Take in all there is, then let time pass, then sleep until it matters again."""
         self._soon = False
         try:
-            for event in self._receive():
-                self._handle(event)
+            self._take_in()
             for _ in range(len(self._inbox)):
                 self._handle(self._inbox.popleft())
-            if self._engine is not None and clock.now() >= self._engine.next_deadline():
+            if clock.now() >= self._due:
                 self._handle(TimePassed())
-            if self._engine is not None:
-                self._sleep(self._engine)
+                self._take_in()  # What was broadcast is back already: spare the loop a round.
+            self._sleep()
         except Exception as error:
             self.end()
             self._failed(error)
+
+    def _take_in(self) -> None:
+        for event in self._receive():
+            self._handle(event)
 
     def _handle(self, event: Event) -> None:
         if self._engine is not None:
             now = clock.now()
             for effect in self._engine.handle(event, now):
                 self._perform(effect, now)
+            self._due = self._engine.next_deadline()
 
-    def _sleep(self, engine: Engine) -> None:
-        due = engine.next_deadline()
-        if due == self._due and self._timer is not None:
+    def _sleep(self) -> None:
+        """Arm the one timer for the next deadline, unless it is armed for it already."""
+        if self._engine is None or self._armed_for == self._due:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._due, self._timer = due, None
-        if due < NEVER:
-            delay = max(0, due - clock.now()) / SECOND
+        self._armed_for, self._timer = self._due, None
+        if self._due < NEVER:
+            delay = max(0, self._due - clock.now()) / SECOND
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _wake(self) -> None:
-        self._timer = None
+        self._armed_for = None
         self.turn()

@@ -6,6 +6,7 @@ peer nor a stranger fills the log.
 """
 
 import traceback
+from collections import deque
 from dataclasses import dataclass
 
 from twinbeat.agents.base import Log
@@ -22,6 +23,9 @@ from . import clock
 TELL_AGAIN_NS = 60 * SECOND
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
+
+ECHOES = 8
+"""Own packets that are known again without being read: more than are under way at once."""
 
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
@@ -62,6 +66,7 @@ class Mail:
         self._log = log
         self._guard = ReplayGuard()
         self._drops: dict[str, Drop] = {}
+        self._sent: deque[bytes] = deque(maxlen=ECHOES)
         self.believe(nodes, keyring)
 
     def believe(self, nodes: tuple[NodeName, ...], keyring: Keyring) -> None:
@@ -73,10 +78,14 @@ class Mail:
     def seal(self, beat: Beat) -> bytes:
         """Return the packet that says a beat."""
         envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
-        return codec.encode(heartbeat.pack(beat, envelope), self._keyring)
+        packet = codec.encode(heartbeat.pack(beat, envelope), self._keyring)
+        self._sent.append(packet)
+        return packet
 
     def open(self, packet: bytes, link: str) -> Beat | None:
         """Return the beat of a packet if it is to be believed; else count why not."""
+        if packet in self._sent:
+            return None  # A broadcast comes back to its sender; reading it would tell nothing.
         try:
             beat = heartbeat.unpack(codec.decode(packet, self._keyring))
         except WireError as error:
@@ -90,7 +99,7 @@ class Mail:
         if beat.node == self.me:
             if beat.life.token != self._token:
                 self._drop(OWN_NAME, f"another life of {self.me} is heard on {link}")
-            return None  # A broadcast comes back to its sender.
+            return None
         if beat.node not in self._nodes:
             self._drop(UNKNOWN_NODE, f"bad node [{beat.node}] in message, on {link}")
             return None

@@ -4,6 +4,7 @@ The first are facts that monitoring looks for (Heartbeat 3.0.6); they say what h
 why, and with which numbers. A decision for which Heartbeat had no text gets only ours.
 """
 
+import os
 from collections.abc import Mapping
 
 from twinbeat import __version__
@@ -46,7 +47,7 @@ def farewell(me: NodeName) -> Line:
 
 
 _OURS: Mapping[What, Line] = {
-    What.NODE_STARTED: ("info", "{node} begins a new life: {because}"),
+    What.NODE_STARTED: ("info", "{node} starts: {because}"),
     What.NODE_ACTIVE: ("info", "{node} takes part: {because}"),
     What.NODE_LEAVING: ("info", "{node} is leaving: {because}"),
     What.NODE_LEFT: ("info", "{node} has left: {because}"),
@@ -107,7 +108,11 @@ def _heartbeat_lines(
                 ("info", "Local status now set to: 'active'"),
             ]
         case What.NODE_LEAVING:
-            return [("info", "Giving up all HA resources.")]
+            pid = os.getpid()
+            return [
+                ("info", f"Heartbeat shutdown in progress. ({pid})"),
+                ("info", "Giving up all HA resources."),
+            ]
         case What.NODE_LEFT:
             clean = not record.because.startswith("unclean")
             return [("info", "All HA resources relinquished.")] if clean else []
