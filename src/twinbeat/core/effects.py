@@ -26,7 +26,7 @@ class ClearGroup:
 
 @dataclass(frozen=True, slots=True)
 class StartGroup:
-    """Start the resources left to right; addresses stay silent until `Serve`."""
+    """Start the resources left to right; an address speaks from its start on, under `Serve`."""
 
     op: int
     spec: GroupSpec
@@ -43,6 +43,8 @@ class StopGroup:
 @dataclass(frozen=True, slots=True)
 class Serve:
     """Let the group's addresses speak until an instant: the lease (protocol.md 2.6).
+
+    It holds for the addresses that are up, and for those that come up before that instant.
 
     `create` false is a renewal and must fail on a lapsed element; true is the first write, or the
     first after a lapse. The timeout is computed from the clock at the write; a write that took

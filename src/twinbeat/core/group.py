@@ -116,7 +116,7 @@ class Group:
         """Every resource runs; None when the outcome is stale (so for all outcomes)."""
         if op != self._op or self.custody is not Custody.STARTING:
             return None
-        self.custody, self.serving_until, self._dark = Custody.HELD, LONG_AGO, False
+        self.custody = Custody.HELD
         evidence = {"from": self.last_owner, "cause": self.cause, "term": self.term}
         self.last_owner = self.me
         return [Record(What.GROUP_HELD, "every resource is started", self.name, None, evidence)]
@@ -159,7 +159,7 @@ class Group:
     def lapsed(self, why: str) -> list[Effect]:
         """The kernel has let the lease go; what is served is created anew or stays silent."""
         self.serving_until = LONG_AGO
-        if self.custody is not Custody.HELD or self._dark:
+        if not self.custody.owns or self._dark:
             return []
         self._dark = True
         return [Record(What.GROUP_DARK, f"the kernel no longer holds the lease: {why}", self.name)]
@@ -174,7 +174,8 @@ class Group:
             case Custody.CLAIMING:
                 return self._claim(world)
             case Custody.STARTING:
-                return self._meet(world)
+                out = self._meet(world)
+                return out + self._renew(world) if self.custody is Custody.STARTING else out
             case Custody.HELD:
                 return self._hold(world)
             case Custody.STOPPING if self._gentle:
@@ -185,7 +186,7 @@ class Group:
     def next_deadline(self, world: World) -> Instant:
         """Return when a step would do something only because time passed."""
         deadlines = [NEVER]
-        if self.custody is Custody.HELD and self.serving_until > world.now:
+        if self.custody.owns and self.serving_until > world.now:
             deadlines.append(self.serving_until)
             quiet = (peer.quiet_at(world.members.awake) for peer in world.members)
             deadlines.extend(at for at in quiet if at > world.now)
@@ -234,6 +235,7 @@ class Group:
         if self.waiting:
             return []
         self.custody, self._op, self._met = Custody.STARTING, self._next_op(), None
+        self.serving_until, self._dark = LONG_AGO, False
         reasons = {node: why for node, (_, why) in answers.items()}
         evidence = {"term": self.term, "answers": reasons}
         because = "every configured peer answered, left, or is proven dead"
@@ -331,7 +333,11 @@ class Group:
         return [Announce(self.name), Record(What.GROUP_MET, because, self.name, other)]
 
     def _renew(self, world: World) -> list[Effect]:
-        """Serve as long as the acknowledgements allow (protocol.md 2.6)."""
+        """Serve as long as the acknowledgements allow (protocol.md 2.6).
+
+        The right is complete from the moment of `starting`: an address speaks as soon as it is up,
+        and does not wait for the scripts behind it.
+        """
         now, members = world.now, world.members
         if self.serving_until > now:
             until = members.renewable_until(self.name, self.view(), now)
@@ -339,7 +345,7 @@ class Group:
                 return []
             self.serving_until = until
             return [Serve(self.name, until, create=False)]
-        if self.custody is not Custody.HELD:
+        if not self.custody.owns:
             return []
         until = members.creatable_until(self.name, self.view())
         if until <= now:

@@ -58,7 +58,10 @@ class Custodian:
         make_agent: Callable[[ResourceSpec], Agent],
         post: Callable[[Event], None],
         log: Log,
+        up: Callable[[GroupName, Agent], None] = lambda _group, _agent: None,
     ) -> None:
+        """`up(group, agent)` is called as soon as one resource of a group is started."""
+        self._up = up
         self._make_agent = make_agent
         self._post = post
         self._log = log
@@ -149,6 +152,7 @@ class Custodian:
                 self._log("ERROR", f"{group}: {agent.name} did not start: {why}")
                 return GroupStartFailed(op, group, agent.name, why)
             ward.states[index] = ResourceState.STARTED
+            self._up(group, agent)
         if ward.order == op:
             ward.monitors = [
                 asyncio.create_task(self._watch(ward, index), name=f"{group}: monitor {index}")

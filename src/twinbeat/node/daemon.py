@@ -14,7 +14,7 @@ from typing import Any
 
 from twinbeat import config as configuration
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import AgentError
+from twinbeat.agents.base import Agent, AgentError
 from twinbeat.config import Loaded
 from twinbeat.config.text import lower
 from twinbeat.control.credentials import Credentials
@@ -23,7 +23,7 @@ from twinbeat.control.server import ControlServer, SocketTaken
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import BeatReceived, GuardChanged, ModelChanged, ShutdownRequested
 from twinbeat.core.model import AddressSpec, ClusterModel, Keyring
-from twinbeat.core.units import SECOND, NodeName
+from twinbeat.core.units import SECOND, GroupName, NodeName
 
 from . import clock, realtime, snapshot, texts
 from .agency import Agency
@@ -108,7 +108,7 @@ class Daemon:
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
-        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
+        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self._up)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._desk = Desk(
             me, self._chronicle, self._status, self.reload, self._loop.post, self.stop, self._log
@@ -126,6 +126,9 @@ class Daemon:
             leave=self._leave,
             log=self._log,
         )
+
+    def _up(self, group: GroupName, agent: Agent) -> None:
+        self._performer.up(group, agent)
 
     async def run(self) -> int:
         """Live one life; return the exit code."""
@@ -206,7 +209,6 @@ class Daemon:
             return
         self._leaving = True
         self._notifier.stopping()
-        self._log("info", f"Heartbeat shutdown in progress. ({os.getpid()})")
         self._loop.post(ShutdownRequested())
 
     def _hang_up(self) -> None:
@@ -221,27 +223,36 @@ class Daemon:
     async def reload(self) -> object:
         """Read the configuration again and take it over; raises `Refused` and keeps the old one."""
         async with self._reloading:
-            if self._engine is None:
-                raise Refused(ExitCode.REFUSED, "This node is still starting.")
             try:
                 loaded = await self._scribe.ask(self._read)
+                self._tell_diagnostics(loaded)
+                if loaded.model is None or loaded.keyring is None:
+                    told = (str(d) for d in loaded.diagnostics if d.severity == "error")
+                    raise Refused(ExitCode.CONFIGURATION, "\n".join(told))
+                await self._addresses.update(_addresses_of(loaded.model, self._model))
             except SourceError as error:
-                self._log("ERROR", f"the old configuration stays in force: {error}")
-                raise Refused(ExitCode.CONFIGURATION, str(error)) from None
-            self._tell_diagnostics(loaded)
-            model, keyring = loaded.model, loaded.keyring
-            if model is None or keyring is None:
-                told = "; ".join(str(d) for d in loaded.diagnostics if d.severity == "error")
-                self._log("ERROR", "the configuration has errors: the old one stays in force")
-                raise Refused(ExitCode.CONFIGURATION, f"The old configuration stays: {told}")
-            self._mail.believe(model.nodes, keyring)
-            await self._addresses.update(_addresses_of(model, self._model))
-            self._model = model
-            self._log.configure(model.log)
-            self._switchboard.use(model.links)
-            self._adopt(model)
-            self._loop.post(ModelChanged(model))
+                raise self._kept_old(Refused(ExitCode.CONFIGURATION, str(error))) from None
+            except AgentError as error:
+                raise self._kept_old(Refused(ExitCode.REFUSED, str(error))) from None
+            except Refused as refused:
+                raise self._kept_old(refused) from None
+            self._take_over(loaded.model, loaded.keyring)
             return {"warnings": [str(d) for d in loaded.diagnostics]}
+
+    def _kept_old(self, refused: Refused) -> Refused:
+        self._log("ERROR", f"the old configuration stays in force: {refused.reason}")
+        return refused
+
+    def _take_over(self, model: ClusterModel, keyring: Keyring) -> None:
+        """Let a valid configuration rule from now on; nothing here can fail half-way."""
+        before, self._model = self._model, model
+        if (before.realtime, before.rtprio) != (model.realtime, model.rtprio):
+            self._log("WARN", "realtime and rtprio are taken over by the next start, not by reload")
+        self._mail.believe(model.nodes, keyring)
+        self._log.configure(model.log)
+        self._switchboard.use(model.links)
+        self._adopt(model)
+        self._loop.post(ModelChanged(model))
 
     def _read(self) -> Loaded:
         return configuration.load(read_sources(self._config), self._me)
@@ -301,9 +312,10 @@ class Daemon:
             await asyncio.sleep(pause)
 
     def _read_load(self) -> None:
+        """Note what Heartbeat publishes with every message; /proc is no disk."""
         try:
-            with open(LOAD_FILE, encoding="ascii") as stream:
-                self._mail.load = stream.readline(128).strip() or "n/a"
+            with open(LOAD_FILE, "rb", buffering=0) as stream:
+                self._mail.load = stream.read(128).decode("ascii").strip() or "n/a"
         except OSError:
             self._mail.load = "n/a"
 

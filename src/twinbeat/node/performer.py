@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import Log
+from twinbeat.agents.base import Agent, Log
 from twinbeat.agents.ip import VirtualIp
 from twinbeat.core.effects import (
     Announce,
@@ -72,6 +72,10 @@ class Performer:
         self._post = post
         self._leave = leave
         self._log = log
+        self._until: dict[GroupName, Instant] = {}
+        """Until when each group's addresses may speak, also those that are not up yet."""
+        self._speaking: set[VirtualIp] = set()
+        """The addresses that have a lease in the kernel, as far as was told."""
         self._refused: set[GroupName] = set()
         """Groups whose lease the kernel would not create, until it is asked again."""
         self._remember: Remember | None = None
@@ -89,7 +93,15 @@ class Performer:
     def silence_everything(self) -> None:
         """Let no address speak any more: what is left to do when a decision failed."""
         for group in self._custodian.groups():
-            self._addresses.silence(self._virtual_ips(group))
+            self._silence(group)
+
+    def up(self, group: GroupName, agent: Agent) -> None:
+        """Let an address speak that has just come up, when its group may be served."""
+        until = self._until.get(group)
+        if not isinstance(agent, VirtualIp) or agent in self._speaking:
+            return
+        if until is not None and until > clock.now():
+            self._write(Serve(group, until, create=True), [agent])
 
     def _perform(self, effect: Effect, now: Instant) -> None:
         match effect:
@@ -98,10 +110,11 @@ class Performer:
             case Serve():
                 self._serve(effect)
             case Silence(group):
-                self._addresses.silence(self._virtual_ips(group))
+                self._silence(group)
             case Announce(group):
                 self._addresses.announce(self._virtual_ips(group))
             case StartGroup(op, spec):
+                self._speaking.difference_update(self._virtual_ips(spec.name))
                 self._custodian.start(op, spec)
             case StopGroup(op, group):
                 self._custodian.stop(op, group)
@@ -119,15 +132,29 @@ class Performer:
                 self._leave(clean)
 
     def _serve(self, effect: Serve) -> None:
-        agents = self._virtual_ips(effect.group)
-        if not agents:
-            return  # A group without addresses has nothing that could speak.
         if effect.group in self._refused and not effect.create:
             return  # There is nothing to renew; the core will hear so and ask to create again.
         self._refused.discard(effect.group)
+        self._until[effect.group] = effect.until
+        up = [agent for agent in self._virtual_ips(effect.group) if agent.place is not None]
+        agents = up if effect.create else [agent for agent in up if agent in self._speaking]
+        if agents:
+            self._write(effect, agents)
+
+    def _write(self, effect: Serve, agents: list[VirtualIp]) -> None:
         why = self._addresses.serve(agents, effect.until, effect.create)
-        if why is not None:
+        if why is None:
+            self._speaking.update(agents)
+        else:
+            self._silence(effect.group)
             self._lapse(effect, why)
+
+    def _silence(self, group: GroupName) -> None:
+        """Let nothing of a group speak, so that the next lease begins with a clean creation."""
+        self._until.pop(group, None)
+        agents = self._virtual_ips(group)
+        self._speaking.difference_update(agents)
+        self._addresses.silence(agents)
 
     def _lapse(self, effect: Serve, why: str) -> None:
         lapsed = LeaseLapsed(effect.group, why)
