@@ -206,6 +206,21 @@ def test_the_socket_is_for_its_owner_and_its_group_only(tmp_path: Path) -> None:
     run(look)
 
 
+@pytest.mark.root
+def test_the_socket_is_given_to_haclient_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, desk = tmp_path / "s", Desk()
+    monkeypatch.setattr(room, "admin_gid", lambda: 4711)
+
+    async def look() -> None:
+        async with serving(path, desk):
+            found = path.stat()
+            assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 4711, 0o660)
+
+    run(look)
+
+
 def test_a_dead_daemon_s_socket_is_replaced_a_living_one_is_not(tmp_path: Path) -> None:
     path, desk = tmp_path / "s", Desk()
     with socket.socket(socket.AF_UNIX) as dead:

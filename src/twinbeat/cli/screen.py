@@ -1,17 +1,17 @@
 """Answers of the daemon on a screen: with colours on a terminal, as aligned text in a pipe."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from twinbeat.control.shapes import HistoryShape, MoveShape
 
-from .statusview import Table, View, view
+from .statusview import View, lines, view
 from .text import printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.text import Text
 
 
 def show_status(status: Mapping[str, Any]) -> None:
@@ -21,7 +21,7 @@ def show_status(status: Mapping[str, Any]) -> None:
 
         Console(highlight=False).print(drawn(view(status)))
     else:
-        print("\n".join(plain(view(status))))
+        print(plain(view(status)))
 
 
 def show_move(answer: MoveShape) -> None:
@@ -47,49 +47,17 @@ def show_history(answer: HistoryShape) -> None:
         print(printable(line))
 
 
-def plain(shown: View) -> Iterator[str]:
-    """Yield the view as lines of text."""
-    yield shown.title.text
-    yield from (f"! {flag.text}" for flag in shown.flags)
-    for table in shown.tables:
-        yield ""
-        yield from _plain_table(table)
-    yield ""
-    yield from (f"{label:<6} {cell.text}" for label, cell in shown.facts)
+def plain(shown: View) -> str:
+    """Return the view as text without looks."""
+    return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines(shown))
 
 
-def _plain_table(table: Table) -> Iterator[str]:
-    lines = [table.heads, *(tuple(cell.text for cell in row.cells) for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for number, line in enumerate(lines):
-        padded = "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        yield padded.rstrip()
-        yield from (f"    {detail.text}" for detail in table.rows[number - 1].details if number)
-
-
-def drawn(shown: View) -> "RenderableType":
+def drawn(shown: View) -> "Text":
     """Return the view for a terminal."""
-    from rich.console import Group
-    from rich.table import Table as RichTable
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(shown.title.text, shown.title.style)]
-    parts += [Text(f" ! {flag.text} ", "bold white on red") for flag in shown.flags]
-    for table in shown.tables:
-        grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for head in table.heads:
-            grid.add_column(head, overflow="fold")
-        if any(row.details for row in table.rows):
-            grid.add_column("WHY, WHAT", overflow="fold")
-        for row in table.rows:
-            cells = [Text(cell.text, cell.style) for cell in row.cells]
-            details = [Text(detail.text, detail.style) for detail in row.details]
-            grid.add_row(*cells, *([Text("\n").join(details)] if details else []))
-        parts += [Text(), grid]
-    parts.append(Text())
-    for label, cell in shown.facts:
-        parts.append(Text.assemble((f"{label:<6} ", "dim"), (cell.text, cell.style)))
-    return Group(*parts)
+    drawn_lines = (Text.assemble(*((c.text, c.style) for c in line)) for line in lines(shown))
+    return Text("\n").join(drawn_lines)
 
 
 def _zone() -> tzinfo:

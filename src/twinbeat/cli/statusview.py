@@ -1,6 +1,6 @@
-"""`status` as rows of cells, before anybody decides how they are drawn."""
+"""`status` as lines of cells with their looks, before anybody decides how they are drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,27 @@ def view(status: Mapping[str, Any]) -> View:
         tables=(_nodes(status.get("nodes", {}), me), _groups(status.get("groups", {}))),
         facts=(("LEASE", _lease(status.get("lease", {}))), *_drops(status.get("drops", {}))),
     )
+
+
+def lines(shown: View) -> Iterator[list[Cell]]:
+    """Yield the lines of a view as pieces, each with its look; columns are aligned."""
+    yield [shown.title]
+    yield from ([Cell(f"! {flag.text}", flag.style)] for flag in shown.flags)
+    for table in shown.tables:
+        yield []
+        yield from _aligned(table)
+    yield []
+    yield from ([Cell(f"{label:<7}", DIM), cell] for label, cell in shown.facts)
+
+
+def _aligned(table: Table) -> Iterator[list[Cell]]:
+    head = tuple(Cell(text, DIM) for text in table.heads)
+    columns = zip(head, *(row.cells for row in table.rows), strict=True)
+    widths = [max(len(cell.text) for cell in column) + 2 for column in columns]
+    for row in (Row(head), *table.rows):
+        padded = zip(row.cells, widths, strict=True)
+        yield [Cell(cell.text.ljust(width), cell.style) for cell, width in padded]
+        yield from ([Cell(f"    {detail.text}", detail.style)] for detail in row.details)
 
 
 def _nodes(nodes: Mapping[str, Any], me: str) -> Table:

@@ -51,7 +51,7 @@ def _watch_live(socket: Path) -> None:
 
 
 def _print_plain(status: dict[str, Any]) -> None:
-    print("\n".join(plain(view(status))), end="\n\n", flush=True)
+    print(plain(view(status)), end="\n\n", flush=True)
 
 
 async def _watch(
