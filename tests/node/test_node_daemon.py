@@ -253,7 +253,8 @@ def test_a_reload_takes_over_what_is_valid_and_keeps_the_old_against_errors(
     assert refused.value.code is ExitCode.CONFIGURATION
     os.kill(machine.pid(), signal.SIGHUP)
     machine.until(
-        lambda: machine.lines().count("the old one stays in force") == 2, "told in the log"
+        lambda: machine.lines().count("the old configuration stays in force") == 2,
+        "told in the log",
     )
     group = machine.status()["groups"][machine.group()]
     assert (group["owner"], group["term"]) == ("node1", term)

@@ -218,7 +218,10 @@ class Daemon:
             except Refused:
                 pass  # Why is in the log already.
 
-        self._spawn(reload())
+        if self._engine is None:
+            self._log("info", "SIGHUP: the configuration is just being read")
+        else:
+            self._spawn(reload())
 
     async def reload(self) -> object:
         """Read the configuration again and take it over; raises `Refused` and keeps the old one."""
@@ -240,7 +243,8 @@ class Daemon:
             return {"warnings": [str(d) for d in loaded.diagnostics]}
 
     def _kept_old(self, refused: Refused) -> Refused:
-        self._log("ERROR", f"the old configuration stays in force: {refused.reason}")
+        first = refused.reason.splitlines()[0]
+        self._log("ERROR", f"the old configuration stays in force: {first}")
         return refused
 
     def _take_over(self, model: ClusterModel, keyring: Keyring) -> None:
@@ -302,14 +306,24 @@ class Daemon:
         pause = TICK_S
         if self._notifier.watchdog is not None:
             pause = min(pause, self._notifier.watchdog / SECOND / 3)
+        fault = ""
         while True:
-            self._read_load()
-            self._switchboard.retry()
-            self._mail.tell_drops()
-            self._tell_guard()
+            try:
+                self._tidy_up()
+            except Exception as error:
+                if repr(error) != fault:
+                    fault = repr(error)
+                    self._log("ERROR", f"keeping house failed ({fault}); going on")
+                    tell_traceback(self._log, error)
             if self._notifier.listened_to:
                 self._notifier.alive(self._summary())
             await asyncio.sleep(pause)
+
+    def _tidy_up(self) -> None:
+        self._read_load()
+        self._switchboard.retry()
+        self._mail.tell_drops()
+        self._tell_guard()
 
     def _read_load(self) -> None:
         """Note what Heartbeat publishes with every message; /proc is no disk."""
