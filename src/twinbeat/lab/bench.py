@@ -18,6 +18,8 @@ from .main import positive
 from .measures import Failed, Figure
 from .topology import BuildError
 
+WIDTH = 150
+"""Columns of the table where no terminal says otherwise."""
 PARTS = ("moves", "idle", "load")
 DESCRIPTION = """\
 Measure, in the laboratory, what a client sees of every planned and unplanned move, what an idle
@@ -36,7 +38,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", metavar="FILE", help="write every run as JSON")
     options = parser.parse_args(argv)
     out = open(options.json, "w", encoding="utf-8") if options.json else None  # noqa: SIM115
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
 
     def body(_outer: int) -> int:
         figures: list[Figure] = []
@@ -83,12 +87,12 @@ def _table(figures: Sequence[Figure]) -> Table:
     for name in ("", "median", "least", "most", "runs", "target", "", "peer"):
         table.add_column(name, justify="left" if name in ("", "peer") else "right")
     for figure in figures:
-        spread = [f"{value:.3g}" for value in (min(figure.runs), max(figure.runs))]
+        spread = [_number(value) for value in (min(figure.runs), max(figure.runs))]
         target = "" if figure.target is None else f"{figure.target:g}"
         met = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[figure.met]
         table.add_row(
             figure.name,
-            f"{figure.median:.3g} {figure.unit}".strip(),
+            f"{_number(figure.median)} {figure.unit}".strip(),
             *spread,
             str(len(figure.runs)),
             target,
@@ -96,6 +100,10 @@ def _table(figures: Sequence[Figure]) -> Table:
             figure.peer,
         )
     return table
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _as_json(figures: Sequence[Figure]) -> dict[str, Any]:

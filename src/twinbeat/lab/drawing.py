@@ -12,7 +12,7 @@ from .view import Span, gaps, merged
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1120, 168, 24, 48, 26
 ROW, BAR = 40, 22
-CHARACTER = 7.3
+CHARACTER = 7.9
 """About the width of a bold letter; two labels must not overlap."""
 COLOURS = ("#0f766e", "#c2410c")
 """Of the first node and of the second, everywhere."""
@@ -103,7 +103,7 @@ class _Timeline:
         top = middle - BAR / 2
         for span, node in _runs(answers, pause):
             self._bar(span, top, BAR, self.colours.get(node, MUTED), f"from {node}")
-        silences = gaps((at for at, _node in answers), self.window)
+        silences = gaps((at for at, _node in answers), self.result.window)
         longest = max(gap.length for gap in silences)
         for gap in silences:
             if gap.length <= min(pause, max(longest - 1, SHORTEST)):

@@ -129,7 +129,7 @@ def httpd_script(name: str, web: Path) -> str:
     (web / "html" / "index.html").write_text(f"<h1>{name}</h1>\n")
     if httpd_kind() == "nginx":
         (web / "nginx.conf").write_text(NGINX_CONF.format(web=web))
-        launch = f"nginx -p {web} -c {web}/nginx.conf -e {web}/error.log"
+        launch = f"nginx -p {web} -c {web}/nginx.conf -e {web}/error.log || exit 1"
     else:
         python = f"{shlex.quote(sys.executable)} -m http.server 80 --directory {web}/html"
         launch = f"setsid {python} >{web}/error.log 2>&1 & echo $! >$pidfile"
@@ -139,6 +139,7 @@ def httpd_script(name: str, web: Path) -> str:
 NGINX_CONF = """\
 # One process: nothing is left behind when it ends.
 master_process off;
+user root;
 pid {web}/httpd.pid;
 events {{ worker_connections 512; }}
 http {{
@@ -185,7 +186,9 @@ start)
     running && exit 0
     rm -f $pidfile
     {launch}
-    until_true running && until_true listening
+    until_true running && until_true listening && exit 0
+    cat {web}/error.log >&2
+    exit 1
     ;;
 stop)
     running || exit 0

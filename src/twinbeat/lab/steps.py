@@ -112,25 +112,25 @@ async def _cold_start(stage: Stage) -> None:
 
 
 async def _stop(stage: Stage) -> None:
-    stage.mark(f"SIGTERM to the daemon of {stage.first.name}")
+    stage.mark("SIGTERM to the daemon of node1")
     await _clean_stop(stage.first)
     await _owner_becomes(stage, stage.second)
 
 
 async def _return(stage: Stage) -> None:
-    stage.mark(f"the daemon of {stage.first.name} is started")
+    stage.mark("the daemon of node1 is started")
     await stage.first.start_daemon()
     await _owner_becomes(stage, stage.first)
 
 
 async def _power_off(stage: Stage) -> None:
-    stage.mark(f"{stage.first.name} loses power: every process and both cables at once")
+    stage.mark("node1 loses power: every process and both cables at once")
     await stage.power_off(stage.first)
     await _owner_becomes(stage, stage.second)
 
 
 async def _power_on(stage: Stage) -> None:
-    stage.mark(f"{stage.first.name} is built anew, and its daemon started")
+    stage.mark("node1 is built anew, and its daemon started")
     await stage.power_on(stage.first)
     await stage.first.start_daemon()
     await _owner_becomes(stage, stage.first)
@@ -149,19 +149,19 @@ async def _failback(stage: Stage) -> None:
 
 
 async def _daemon_killed(stage: Stage) -> None:
-    stage.mark(f"kill -9 to the daemon of {stage.first.name}: httpd and the address stay behind")
+    stage.mark("kill -9 to the daemon of node1: httpd and the address stay behind")
     await stage.first.kill_daemon()
     await _owner_becomes(stage, stage.second)
-    stage.mark(f"the daemon of {stage.first.name} is started again")
+    stage.mark("the daemon of node1 is started again")
     await stage.first.start_daemon()
     await _owner_becomes(stage, stage.first)
 
 
 async def _daemon_frozen(stage: Stage) -> None:
-    stage.mark(f"SIGSTOP to the daemon of {stage.first.name}: httpd and the address stay behind")
+    stage.mark("SIGSTOP to the daemon of node1: httpd and the address stay behind")
     stage.first.freeze()
     await _owner_becomes(stage, stage.second)
-    stage.mark(f"SIGCONT to the daemon of {stage.first.name}")
+    stage.mark("SIGCONT to the daemon of node1")
     stage.first.thaw()
     await _owner_becomes(stage, stage.first)
 

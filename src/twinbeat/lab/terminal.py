@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -87,7 +88,8 @@ def entrances(stage: Stage, outer: int) -> str:
         key += " --user --preserve-credentials"
     rooms = [*(node.seat.namespace for node in stage.nodes), CLIENT, SWITCH]
     doors = "\n".join(f"  {key} ip netns exec {room} bash" for room in rooms)
-    sockets = "\n".join(f"  twinbeat status --socket {node.place.socket}" for node in stage.nodes)
+    program = f"{sys.executable} -m twinbeat"
+    sockets = "\n".join(f"  {program} status --socket {n.place.socket}" for n in stage.nodes)
     return f"""
 The laboratory is up. Enter a node from another terminal:
 
