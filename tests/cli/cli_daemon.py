@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from twinbeat.control.credentials import Credentials
 from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.control.server import ControlServer
 from twinbeat.control.shapes import GroupShape, MoveShape, StatusShape
+
+Run = Callable[..., tuple[int, str, str]]
+"""The fixture `run`: words in; exit code, stdout and stderr out."""
 
 
 def web(owner: str | None = "node1", state: str = "held") -> GroupShape:

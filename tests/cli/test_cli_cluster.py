@@ -7,15 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_daemon import MOVE, Daemon, web
+from cli_daemon import MOVE, Daemon, Run, web
 
 from twinbeat.control.protocol import ExitCode, Refused
 
-Run = Callable[..., tuple[int, str, str]]
+pytest_plugins = ["cli_fixtures"]
 
 PLAIN_STATUS = """\
 node1  generation 12  proof peer

@@ -2,12 +2,12 @@
 
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cli_daemon import Run
 
-Run = Callable[..., tuple[int, str, str]]
+pytest_plugins = ["cli_fixtures"]
 
 HA_CF = """\
 keepalive 200ms

@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
-from cli_daemon import Daemon
+from cli_daemon import Daemon, Run
 
-Run = Callable[..., tuple[int, str, str]]
+pytest_plugins = ["cli_fixtures"]
 
 COMMANDS = [
     *("run", "check", "convert", "init", "status", "why", "history", "handover", "failback"),

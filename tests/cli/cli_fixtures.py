@@ -1,12 +1,12 @@
-from collections.abc import Callable, Iterator
+"""The fixtures of this room: a plugin, because the one conftest.py belongs to all tests."""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_daemon import Daemon, serving
+from cli_daemon import Daemon, Run, serving
 
 from twinbeat.cli.main import main
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
