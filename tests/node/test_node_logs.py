@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from twinbeat.core.model import LogSpec
+from twinbeat.core.text import printable
 from twinbeat.node import logs
-from twinbeat.node.logs import FACILITY, Logs, file_line, plain_line, printable, syslog_packet
+from twinbeat.node.logs import FACILITY, Logs, file_line, plain_line, syslog_packet
 from twinbeat.node.scribe import Scribe
 
 WHEN = 1_795_409_512.25  # 2026-11-23 04:51:52 UTC

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from twinbeat.core.model import AgentKind, ResourceSpec
+from twinbeat.core.text import printable
 from twinbeat.core.units import SECOND
 
 from .base import AgentError, Log
@@ -135,7 +136,7 @@ class ScriptAgent:
     async def _call(self, path: str, operation: str, deadline: float) -> Ended:
         """Run the script once; its words go to the log. Raises `AgentError`."""
         command = [path, *self._spec.args, operation]
-        spoken = " ".join(map(_printable, command))
+        spoken = " ".join(map(printable, command))
         level = "debug" if operation == "status" else "info"
         self._log(level, f"Running {spoken}")
         limit = max(deadline - _now(), 0.0)
@@ -163,7 +164,7 @@ class ScriptAgent:
         """Return the script's path, or None when there is none; raises `AgentError`."""
         path = locate(self._spec.script, self._dirs)
         if path is None:
-            self._log("ERROR", f"Cannot locate resource script {_printable(self._spec.script)}")
+            self._log("ERROR", f"Cannot locate resource script {printable(self._spec.script)}")
         return path
 
     @property
@@ -253,15 +254,11 @@ def _last_words(ended: Ended) -> str:
 
 def _lines(text: str) -> list[str]:
     """Return the lines that are not blank, safe to print and bounded."""
-    return [_printable(line)[:_LINE_LENGTH] for line in text.splitlines() if line.strip()]
-
-
-def _printable(text: str) -> str:
-    """Return the text with everything escaped that could command a terminal."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode()
-        for c in text.expandtabs().rstrip()
-    )
+    return [
+        printable(line.expandtabs().rstrip())[:_LINE_LENGTH]
+        for line in text.splitlines()
+        if line.strip()
+    ]
 
 
 def _now() -> float:

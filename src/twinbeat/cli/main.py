@@ -1,14 +1,16 @@
 """The program: its commands in the order of `twinbeat --help`, and how it ends."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from twinbeat.core.text import printable
+
 from . import files, look, orders
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
-from .text import printable
 
 EPILOG = """\b
 Exit codes:
@@ -82,9 +84,9 @@ def run(
       twinbeat run
       twinbeat run --config /etc/twinbeat/cluster.toml --node node1.example.com
     """
-    from twinbeat.node.daemon import run as run_daemon
-
-    raise typer.Exit(run_daemon(config, node, state_dir, socket))
+    # The daemon begins with a clean image: nothing that serves only typing people stays in memory.
+    arguments = [str(config), node or "", str(state_dir), str(socket)]
+    os.execv(sys.executable, [sys.executable, "-m", "twinbeat.node", *arguments])
 
 
 def lab(ctx: typer.Context) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from twinbeat.control.shapes import HistoryShape, MoveShape
+from twinbeat.core.text import printable
 
 from .statusview import View, lines, view
-from .text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text

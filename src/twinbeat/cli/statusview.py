@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twinbeat.core.text import printable
 from twinbeat.core.units import MS, readable
-
-from .text import printable
 
 GOOD, WARN, BAD, DIM, BOLD = "green", "yellow", "bold red", "dim", "bold"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from twinbeat.agents.base import Log
 from twinbeat.core.model import LogSpec
+from twinbeat.core.text import printable
 
 from .clock import wall
 from .scribe import Scribe
@@ -49,14 +50,6 @@ FACILITY = {
     **{f"local{number}": 16 + number for number in range(8)},
 }
 """RFC 3164 section 4.1.1, by the names of syslog.conf(5)."""
-
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-_CONTROL |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
-
-
-def printable(text: str) -> str:
-    """Return the text on one line with every control character and lone surrogate spelt out."""
-    return text.translate(_CONTROL).encode("utf-8", "backslashreplace").decode()
 
 
 def file_line(when: float, node: str, pid: int, level: str, text: str) -> str:
