@@ -25,6 +25,20 @@ from twinbeat.node.daemon import run
 sys.exit(run(*(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
 """
 
+BROKEN_PROGRAM = (
+    """
+from twinbeat.core.engine import Engine
+from twinbeat.core.events import CleanupRequested
+decide = Engine.handle
+def handle(self, event, now):
+    if isinstance(event, CleanupRequested):
+        raise RuntimeError("a decision of ours failed")
+    return decide(self, event, now)
+Engine.handle = handle
+"""
+    + PROGRAM
+)
+
 HA_CF = """
 logfile {log}
 keepalive 50ms
@@ -43,6 +57,20 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 for packet in (b"hello", b"###\\n5:(0)t=,%%%\\n", b"###\\n" + bytes(range(256)), b""):
     s.sendto(packet, ("10.9.1.255", 694))
+"""
+
+CLIENT = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+s.connect(("10.9.0.140", 9))
+try:
+    s.send(b"?")
+    s.recv(1)
+except ConnectionRefusedError:
+    print("refused")  # By the port, so the address is there.
+except OSError as error:
+    print(error)
 """
 
 HTTPD = """#!/bin/sh
@@ -107,10 +135,10 @@ class Machine:
         for name in (self.name, self.stranger):
             subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
 
-    def start(self, node: str = "node1") -> None:
+    def start(self, node: str = "node1", program: str = PROGRAM) -> None:
         self.daemon = subprocess.Popen(
             [
-                *("ip", "netns", "exec", self.name, sys.executable, "-c", PROGRAM),
+                *("ip", "netns", "exec", self.name, sys.executable, "-c", program),
                 *(str(self.config), node, str(self.directory / "state"), str(self.socket)),
             ],
             stdout=subprocess.PIPE,
@@ -131,6 +159,12 @@ class Machine:
     def shout(self) -> None:
         command = ["ip", "netns", "exec", self.stranger, sys.executable, "-c", STRANGER]
         subprocess.run(command, check=True, timeout=20)
+
+    def answers(self) -> bool:
+        """Whether a client on eth0's cable gets an answer from the virtual IP."""
+        command = ["ip", "netns", "exec", self.stranger, sys.executable, "-c", CLIENT]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+        return done.stdout.strip() == "refused"
 
     def addresses(self) -> str:
         command = ["ip", "-n", self.name, "-4", "address", "show", "dev", "eth0"]
@@ -244,8 +278,10 @@ def test_a_reload_takes_over_what_is_valid_and_keeps_the_old_against_errors(
     machine.start()
     machine.until_held()
     term = machine.status()["groups"][machine.group()]["term"]
-    machine.write_ha_cf("debugfile " + str(machine.directory / "debug") + "\n")
+    machine.write_ha_cf(f"debugfile {machine.directory}/debug\nbcast eth0\n")
     machine.ask("reload")
+    machine.until(lambda: "Link node1:eth0 up." in machine.lines(), "the new link is up")
+    assert set(machine.status()["nodes"]["node1"]["links"]) == {"eth0", "eth1"}
     machine.until((machine.directory / "debug").exists, "the debug file is written")
     machine.write_ha_cf("deadtime nonsense\n")
     with pytest.raises(Refused, match=r"ha\.cf") as refused:
@@ -278,6 +314,41 @@ def test_a_killed_daemons_resources_are_found_and_stopped_by_its_next_life(
     assert machine.status()["generation"] == first + 1
     assert "httpd may be running here; stopping it" in machine.lines()
     os.kill(machine.pid(), signal.SIGTERM)
+    assert machine.ended()[0] == 0
+
+
+@pytest.mark.root
+def test_an_interface_that_goes_and_comes_is_told_and_bears_heartbeats_again(
+    machine: Machine,
+) -> None:
+    machine.start()
+    machine.until(lambda: "Link node1:eth1 up." in machine.lines(), "up")
+    ip("-n", machine.name, "link", "set", "eth1", "down")
+    machine.until(lambda: "Link node1:eth1 dead." in machine.lines(), "dead")
+    assert "link down: eth1" in machine.status()["flags"]
+    ip("-n", machine.name, "link", "set", "eth1", "up")
+    machine.until(lambda: machine.lines().count("Link node1:eth1 up.") == 2, "up again")
+    assert "link down: eth1" not in machine.status()["flags"]
+    machine.ask("stop")
+    assert machine.ended()[0] == 0
+
+
+@pytest.mark.root
+def test_a_failed_decision_silences_the_address_and_ends_the_daemon_with_1(
+    machine: Machine,
+) -> None:
+    machine.start(program=BROKEN_PROGRAM)
+    machine.until_held()
+    machine.until(machine.answers, "the address answers")
+    with pytest.raises(Refused):
+        machine.ask("cleanup", group=machine.group())
+    assert machine.ended()[0] == 1
+    assert not machine.answers()
+    assert "CRIT: a decision failed (RuntimeError('a decision of ours failed'))" in machine.lines()
+    machine.start()
+    machine.until_held()
+    machine.until(machine.answers, "the next life serves it")
+    machine.ask("stop")
     assert machine.ended()[0] == 0
 
 

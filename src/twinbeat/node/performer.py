@@ -5,7 +5,6 @@ that cannot be performed is told and never ends the daemon: peers and kernel are
 node that fell silent.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from twinbeat.agents.addresses import Addresses
@@ -38,8 +37,6 @@ from .scribe import Scribe
 from .state import StateDir
 from .switchboard import Switchboard
 
-CREATE_AGAIN_S = 1.0
-"""Between two attempts to create a lease that the kernel refuses."""
 COMPLAIN_NS = 60 * SECOND
 
 
@@ -76,8 +73,6 @@ class Performer:
         """Until when each group's addresses may speak, also those that are not up yet."""
         self._speaking: set[VirtualIp] = set()
         """The addresses that have a lease in the kernel, as far as was told."""
-        self._refused: set[GroupName] = set()
-        """Groups whose lease the kernel would not create, until it is asked again."""
         self._remember: Remember | None = None
         self._complained: dict[str, Instant] = {}
 
@@ -88,7 +83,7 @@ class Performer:
         except Exception as error:
             self._complain(type(effect).__name__, error)
             if isinstance(effect, Serve):
-                self._lapse(effect, f"it could not be written ({error})")
+                self._post(LeaseLapsed(effect.group, f"it could not be written ({error})"))
 
     def silence_everything(self) -> None:
         """Let no address speak any more: what is left to do when a decision failed."""
@@ -132,9 +127,6 @@ class Performer:
                 self._leave(clean)
 
     def _serve(self, effect: Serve) -> None:
-        if effect.group in self._refused and not effect.create:
-            return  # There is nothing to renew; the core will hear so and ask to create again.
-        self._refused.discard(effect.group)
         self._until[effect.group] = effect.until
         up = [agent for agent in self._virtual_ips(effect.group) if agent.place is not None]
         agents = up if effect.create else [agent for agent in up if agent in self._speaking]
@@ -147,7 +139,7 @@ class Performer:
             self._speaking.update(agents)
         else:
             self._silence(effect.group)
-            self._lapse(effect, why)
+            self._post(LeaseLapsed(effect.group, why))
 
     def _silence(self, group: GroupName) -> None:
         """Let nothing of a group speak, so that the next lease begins with a clean creation."""
@@ -155,14 +147,6 @@ class Performer:
         agents = self._virtual_ips(group)
         self._speaking.difference_update(agents)
         self._addresses.silence(agents)
-
-    def _lapse(self, effect: Serve, why: str) -> None:
-        lapsed = LeaseLapsed(effect.group, why)
-        if effect.create:
-            self._refused.add(effect.group)
-            asyncio.get_running_loop().call_later(CREATE_AGAIN_S, self._post, lapsed)
-        else:
-            self._post(lapsed)
 
     def _virtual_ips(self, group: GroupName) -> list[VirtualIp]:
         agents = self._custodian.agents(group)
