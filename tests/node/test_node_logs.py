@@ -52,7 +52,7 @@ def test_the_datagram_of_syslog_has_facility_times_eight_and_severity() -> None:
 
 def test_no_text_can_forge_a_line() -> None:
     assert printable("a\nNov 23 b\x1b[31m\x7f\u2028\udcff") == (
-        "a\\x0aNov 23 b\\x1b[31m\\x7f\\u2028\\udcff"
+        "a\\nNov 23 b\\x1b[31m\\x7f\\u2028\\udcff"
     )
 
 
