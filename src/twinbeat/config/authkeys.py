@@ -9,7 +9,7 @@ import re
 from twinbeat.core.model import Key, Keyring
 
 from .diagnostics import Mark, Report
-from .text import MAX_LINE, Line, Source, lines
+from .text import Line, Source, lines
 
 METHODS = ("crc", "md5", "sha1", "sha256")
 MAX_KEY_NUMBER = 15
@@ -53,8 +53,8 @@ class _Reader:
         """Take in one line: blank, a comment, `auth N`, or a key."""
         text = line.text.lstrip(" \t")
         mark = Mark(line.mark.file, line.mark.line, len(line.text) - len(text) + 1)
-        if len(text) > MAX_LINE:
-            self._error(mark, f"this line is longer than {MAX_LINE} bytes")
+        if line.too_long(self._report):
+            self._failed = True
         elif text.startswith("a"):
             self._auth(text, mark)
         elif text.strip(" \t") and not text.startswith("#"):

@@ -176,7 +176,7 @@ def _contradictions(timing: Timing) -> list[tuple[str, str, str, str]]:
                 f"five keepalives are a good deadtime: {spoken(5 * timing.keepalive)}",
             )
         )
-    if timing.deadping <= 2 * timing.keepalive:
+    if timing.deadping != timing.deadtime and timing.deadping <= 2 * timing.keepalive:
         found.append(
             (
                 "deadping",

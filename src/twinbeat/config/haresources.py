@@ -49,6 +49,9 @@ def read_resource(word: Word, report: Report) -> ResourceSpec | None:
     """Read one resource word; None when it is refused, and then the report says why."""
     if DOTTED_QUAD.fullmatch(word.text.partition("/")[0]) and "::" not in word.text:
         script, args = "IPaddr", [word.text]
+    elif word.text.startswith("IPv6addr::"):
+        # It takes one argument, and that may hold a `::` of its own, which Heartbeat would split.
+        script, args = "IPv6addr", [word.text.removeprefix("IPv6addr::")]
     else:
         script, *args = word.text.split("::")
         args = [arg for arg in args if arg]

@@ -14,7 +14,7 @@ from .draft import Draft
 from .hacf import read_ha_cf
 from .haresources import read_haresources
 from .tables import parse
-from .text import Sources, lower
+from .text import Sources, bounded, lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ def load(sources: Sources, node: str | None = None) -> Loaded:
     With `node` given, it must be one of the nodes: that is who this daemon will be.
     """
     report = Report()
+    sources = Sources(
+        bounded(sources.ha_cf, report),
+        bounded(sources.haresources, report),
+        bounded(sources.authkeys, report),
+        bounded(sources.cluster_toml, report),
+        sources.directory,
+    )
     draft = _draft(sources, report)
     model = build(draft, sources.directory, report) if draft else None
     if model and draft:

@@ -12,7 +12,7 @@ from twinbeat.core.units import Duration
 
 from .diagnostics import Mark, Report, did_you_mean, listed, quote
 from .draft import Said
-from .text import Source, control_free
+from .text import Source, control_free, lines
 from .times import toml_time
 
 Path = tuple[str | int, ...]
@@ -28,6 +28,8 @@ _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 def parse(source: Source, report: Report) -> "Table | None":
     """Parse a TOML file into its root table; None when it is no TOML, and the report says where."""
     text = source.text.removeprefix("\ufeff")
+    if any(line.too_long(report) for line in lines(source)):
+        return None
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as why:
@@ -56,7 +58,8 @@ def locate(text: str) -> dict[Path, tuple[int, int]]:
         key = _KEY.match(line) if depth == 0 and not header else None
         if header:
             table = _enter(header.group(2), header.group(1) == "[[", counts)
-            places.setdefault(table, (number, header.start(1) + 1))
+            for path in (table[:-1], table) if header.group(1) == "[[" else (table,):
+                places.setdefault(path, (number, header.start(1) + 1))
             continue
         if key:
             path = table + tuple(_parts(key.group(1)))

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .diagnostics import Mark, Report, quote
 
 MAX_LINE = 5120
 """Heartbeat's own limit, in bytes."""
+MAX_LINES = 10_000
+"""More lines than the largest cluster has words; what is longer was named by mistake."""
 
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -55,15 +57,21 @@ class Line:
             for found in re.finditer(f"[^{separators}]+", self.text)
         ]
 
+    def too_long(self, report: Report) -> bool:
+        """Whether the line is beyond Heartbeat's limit; if so, say it."""
+        if len(self.text) <= MAX_LINE and len(self.text.encode(errors="replace")) <= MAX_LINE:
+            return False
+        report.error(
+            self.mark,
+            f"this line is longer than {MAX_LINE} bytes",
+            "Heartbeat would cut it in two; it is not read.",
+            "split it into several lines",
+        )
+        return True
+
     def sound(self, report: Report) -> bool:
         """Whether the line may be read at all; if not, say why."""
-        if len(self.text) > MAX_LINE or len(self.text.encode(errors="replace")) > MAX_LINE:
-            report.error(
-                self.mark,
-                f"this line is longer than {MAX_LINE} bytes",
-                "Heartbeat would cut it in two and read the rest as another line.",
-                "split it into several lines",
-            )
+        if self.too_long(report):
             return False
         control = _CONTROL.search(self.text)
         if control:
@@ -83,6 +91,18 @@ class Word:
 
     text: str
     mark: Mark
+
+
+def bounded(source: Source | None, report: Report) -> Source | None:
+    """Return the file, cut short if it is so long that it cannot be meant, which is an error."""
+    if source is None or source.text.count("\n") < MAX_LINES:
+        return source
+    report.error(
+        Mark(source.path),
+        f"this file has more than {MAX_LINES} lines",
+        "No configuration has; the rest is not read.",
+    )
+    return replace(source, text="\n".join(source.text.split("\n", MAX_LINES)[:MAX_LINES]))
 
 
 def lines(source: Source) -> Iterator[Line]:
