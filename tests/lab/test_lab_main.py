@@ -80,3 +80,8 @@ def test_the_bench_knows_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
         bench.main(["--runs", "-1"])
     assert ending.value.code == 2
     assert "'-1' is not a whole number above 0" in capsys.readouterr().err
+
+
+def test_what_must_never_happen_may_not_happen_once() -> None:
+    assert Figure("two owners", "ms", 0, runs=[0, 0, 0]).met is True
+    assert Figure("two owners", "ms", 0, runs=[0, 0, 5]).met is False

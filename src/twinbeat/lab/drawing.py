@@ -17,6 +17,8 @@ CHARACTER = 7.9
 COLOURS = ("#0f766e", "#c2410c")
 """Of the first node and of the second, everywhere."""
 INK, MUTED, LINE, ALARM = "#1f2937", "#6b7280", "#e5e7eb", "#dc2626"
+FLAG = 56
+"""Log lines closer than this share one flag."""
 PING_PAUSE, PAGE_PAUSE, SHORTEST = 30 * MS, 45 * MS, 12 * MS
 """Silences longer than this are drawn as gaps; and the longest of all, if it is worth drawing."""
 STEPS_OF_AXIS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
@@ -134,7 +136,7 @@ class _Timeline:
         flags: list[list[int]] = []
         lines = explaining(self.scene.lines)
         for number, line in enumerate(lines):
-            if flags and self._x(line.at) - self._x(lines[flags[-1][0]].at) < 36:
+            if flags and self._x(line.at) - self._x(lines[flags[-1][0]].at) < FLAG:
                 flags[-1].append(number)
             else:
                 flags.append([number])

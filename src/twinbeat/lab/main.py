@@ -134,7 +134,7 @@ def _play(options: argparse.Namespace, outputs: _Outputs, outer: int) -> int:
     except KeyboardInterrupt:
         print("twinbeat lab: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BuildError as error:
+    except (BuildError, OSError) as error:
         print(f"twinbeat lab: {error}", file=sys.stderr)
         return FAILED
 
