@@ -36,6 +36,7 @@ FULL = Beat(
     unclean=frozenset({(WEB, NODE2), (GroupName("Filesystem::/dev/sdb1::/srv::ext4"), NODE1)}),
     leaving=True,
     digest="a1b2c3d4",
+    macs=frozenset({bytes.fromhex("02000a4d0001"), bytes.fromhex("02000a4d0002")}),
 )
 
 
@@ -72,6 +73,7 @@ def test_what_a_beat_looks_like_on_the_wire() -> None:
         ),
         ("tb_bye", "1"),
         ("tb_cfg", "a1b2c3d4"),
+        ("tb_mac", "02000a4d0001 02000a4d0002"),
         ("src", "node1.example.com"),
         ("srcuuid", bytes(range(16))),
         ("seq", "1a4"),
@@ -184,6 +186,8 @@ REJECTED = [
     ("tb_bad", " ".join(["g,n"] * 1025), Reason.TOO_MANY),
     ("tb_bye", "2", Reason.BAD_FIELD),
     *[("tb_cfg", n, Reason.BAD_FIELD) for n in ("x" * 65, "a\nb")],
+    *[("tb_mac", n, Reason.BAD_FIELD) for n in ("02000a4d00", "02000a4d000g", "02000a4d0001 ")],
+    ("tb_mac", " ".join(["02000a4d0001"] * 33), Reason.TOO_MANY),
 ]
 
 
@@ -266,6 +270,7 @@ beats = st.builds(
     unclean=st.frozensets(st.tuples(group_names, node_names), max_size=4),
     leaving=st.booleans(),
     digest=st.text("0123456789abcdef", max_size=64),
+    macs=st.frozensets(st.binary(min_size=6, max_size=6), max_size=4),
 )  # fmt: skip
 
 
@@ -276,7 +281,9 @@ def test_any_beat_survives_both_encodings(beat: Beat) -> None:
     assert unpack(decode(encode_classic(message, KEYS), KEYS)) == beat
 
 
-ours = st.sampled_from(["tb", "tb_ack", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg"])
+ours = st.sampled_from(
+    ["tb", "tb_ack", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg", "tb_mac"]
+)
 likely = st.text("0123456789abcdef,.@ %ynwf-*", max_size=60)
 
 

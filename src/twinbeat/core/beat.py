@@ -111,3 +111,5 @@ class Beat:
     """Which nodes are known to hold which groups unclean, the sender's own included."""
     leaving: bool = False
     digest: str = ""
+    macs: frozenset[bytes] = frozenset()
+    """Hardware addresses of the interfaces that the sender's virtual IPs are on, or come to."""

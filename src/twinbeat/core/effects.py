@@ -71,6 +71,16 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Obey:
+    """Let the kernel end a lease when one of these hardware addresses announces its address.
+
+    They are the peers': a successor's announcement silences a machine whose clock stood still.
+    """
+
+    macs: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """Write what must survive this life: the switches, and the least generation of the next."""
 
@@ -152,6 +162,6 @@ class Record:
 
 
 Effect = (
-    SendBeat | ClearGroup | StartGroup | StopGroup | Serve | Silence | Announce
+    SendBeat | ClearGroup | StartGroup | StopGroup | Serve | Silence | Announce | Obey
     | Remember | Reply | Leave | Record
 )  # fmt: skip

@@ -16,6 +16,7 @@ from .effects import (
     ClearGroup,
     Effect,
     Leave,
+    Obey,
     Record,
     Remember,
     Reply,
@@ -34,6 +35,7 @@ from .events import (
     GroupStopFailed,
     GroupStopped,
     GuardChanged,
+    HardwareChanged,
     LeaseLapsed,
     LinkChanged,
     ModelChanged,
@@ -53,8 +55,8 @@ from .units import Duration, GroupName, Instant, LinkName, NodeName, in_ms, read
 from .voice import Voice, may_leave
 
 _FIRST_TO_LAST: tuple[type, ...] = (
-    Silence, Serve, SendBeat, Announce, StopGroup, StartGroup, ClearGroup, Remember, Reply, Record,
-    Leave,
+    Silence, Serve, SendBeat, Announce, StopGroup, StartGroup, ClearGroup, Obey, Remember, Reply,
+    Record, Leave,
 )  # fmt: skip
 _ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
 
@@ -86,6 +88,7 @@ class Engine:
         self.leaving = False
         self.word = "init"
         self.guard = "none"
+        self.macs: frozenset[bytes] = frozenset()
         self.own_links: dict[LinkName, bool] = {}
         self.drops: dict[str, int] = {}
         self._op = 0
@@ -150,6 +153,8 @@ class Engine:
                 out.append(Record(what, why, evidence={"link": link}))
             case GuardChanged(kind):
                 self.guard = kind
+            case HardwareChanged(macs):
+                self.macs = macs
             case ModelChanged(model):
                 self._adopt(model, now, out)
             case ShutdownRequested():
@@ -180,6 +185,8 @@ class Engine:
         if hearing is not Hearing.NEWER:
             return
         self._voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
+        if beat.macs != (earlier.macs if earlier is not None else frozenset()):
+            out.append(Obey(self.members.macs))
         self._outgrow(beat, out)
         self._adopt_orders(beat, out)
         for group in self.groups.values():
@@ -260,14 +267,16 @@ class Engine:
             out.append(Record(What.NODE_ACTIVE, "every peer was heard or judged"))
         beliefs = self._beliefs(now)
         for _ in range(_ROUNDS):
-            before = len(out)
+            changed = False
             for group in self.groups.values():
                 self._lift_void_pin(group, beliefs, out)
                 self.placements[group.name] = candidates.placed(group, beliefs)
-                out.extend(group.step(self._world(group, now)))
+                effects = group.step(self._world(group, now))
+                changed |= any(not isinstance(effect, Serve) for effect in effects)
+                out.extend(effects)
                 group.want = self._wants(group)
-            if len(out) == before:
-                break
+            if not changed:
+                break  # A renewed lease changes nothing that placement looks at.
         for name in [n for n, g in self.groups.items() if g.removed and not g.custody.holds]:
             del self.groups[name], self.placements[name]
 
@@ -313,7 +322,7 @@ class Engine:
         views = tuple((g.name, g.view()) for g in self.groups.values())
         switches = (tuple(self.standby.items()), tuple(self.maintenance.items()))
         unclean = frozenset(self.members.unclean)
-        return hears, views, switches, unclean, self.leaving, self.word, self.mine.life
+        return hears, views, switches, unclean, self.leaving, self.word, self.mine.life, self.macs
 
     def _compose(self, now: Instant) -> Beat:
         timing = self.model.timing
@@ -332,6 +341,7 @@ class Engine:
             unclean=frozenset(self.members.unclean | own),
             leaving=self.leaving,
             digest=self.model.digest,
+            macs=self.macs,
         )
 
     # Small things.

@@ -95,6 +95,13 @@ class GuardChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HardwareChanged:
+    """The hardware addresses of the interfaces that this node's virtual IPs are on, or come to."""
+
+    macs: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class HandoverRequested:
     """An operator wants the group on a node (None: on any other candidate), pinned there."""
 
@@ -157,7 +164,7 @@ class ShutdownRequested:
 Event = (
     Started | BeatReceived | TimePassed | LinkChanged
     | GroupStarted | GroupStartFailed | GroupStopped | GroupStopFailed | ResourceFailed
-    | LeaseLapsed | GuardChanged
+    | LeaseLapsed | GuardChanged | HardwareChanged
     | HandoverRequested | FailbackRequested | StandbyRequested | MaintenanceRequested
     | CleanupRequested | ModelChanged | ShutdownRequested
 )  # fmt: skip

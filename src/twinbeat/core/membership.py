@@ -143,6 +143,12 @@ class Membership:
         return None
 
     @property
+    def macs(self) -> frozenset[bytes]:
+        """The hardware addresses that the peers' newest beats name."""
+        beats = (peer.beat for peer in self if peer.beat is not None)
+        return frozenset(mac for beat in beats for mac in beat.macs)
+
+    @property
     def all_known(self) -> bool:
         """Whether every peer was heard or judged: nobody is waited for any more."""
         return all(peer.liveness is not Liveness.UNHEARD for peer in self)

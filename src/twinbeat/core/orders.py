@@ -31,7 +31,8 @@ def turn(own: Switches, name: NodeName, on: bool) -> bool:
 
 def is_on(switches: Mapping[NodeName, Switch], name: NodeName) -> bool:
     """Return whether a switch is on."""
-    return switches.get(name, Switch()).on
+    switch = switches.get(name)
+    return switch is not None and switch.on
 
 
 def frozen(maintenance: Mapping[NodeName, Switch], node: NodeName | None) -> str | None:

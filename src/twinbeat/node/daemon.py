@@ -21,7 +21,13 @@ from twinbeat.control.credentials import Credentials
 from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.control.server import ControlServer, SocketTaken
 from twinbeat.core.engine import Engine
-from twinbeat.core.events import BeatReceived, GuardChanged, ModelChanged, ShutdownRequested
+from twinbeat.core.events import (
+    BeatReceived,
+    GuardChanged,
+    HardwareChanged,
+    ModelChanged,
+    ShutdownRequested,
+)
 from twinbeat.core.model import AddressSpec, ClusterModel, Keyring
 from twinbeat.core.units import SECOND, GroupName, NodeName
 
@@ -94,6 +100,7 @@ class Daemon:
         self._kept = kept
         self._state = state
         self._guard = ""
+        self._macs: frozenset[bytes] = frozenset()
         self._leaving = False
         self._engine: Engine | None = None
         self._reloading = asyncio.Lock()
@@ -170,6 +177,7 @@ class Daemon:
         )
         self._adopt(self._model)
         self._tell_guard()
+        self._tell_hardware()
         self._loop.begin(self._engine, self._beats, self._performer.perform)
         self._notifier.ready(self._summary())
         self._spawn(self._keep_house())
@@ -278,6 +286,11 @@ class Daemon:
             for line in str(diagnostic).splitlines():
                 self._log(level, line)
 
+    def _tell_hardware(self) -> None:
+        if self._addresses.macs != self._macs:
+            self._macs = self._addresses.macs
+            self._loop.post(HardwareChanged(self._macs))
+
     def _tell_guard(self) -> None:
         if self._addresses.kind != self._guard:
             self._guard = self._addresses.kind
@@ -324,6 +337,7 @@ class Daemon:
         self._switchboard.retry()
         self._mail.tell_drops()
         self._tell_guard()
+        self._tell_hardware()
 
     def _read_load(self) -> None:
         """Note what Heartbeat publishes with every message; /proc is no disk."""

@@ -15,6 +15,7 @@ from twinbeat.core.effects import (
     ClearGroup,
     Effect,
     Leave,
+    Obey,
     Record,
     Remember,
     Reply,
@@ -115,6 +116,8 @@ class Performer:
                 self._custodian.stop(op, group)
             case ClearGroup(op, spec):
                 self._custodian.clear(op, spec)
+            case Obey(macs):
+                self._addresses.set_peer_macs(macs)
             case Remember():
                 self._remember = effect
                 if not self._scribe.put(self._write_state):

@@ -11,6 +11,7 @@ take what there is. Our fields, each a short text and left out when there is not
     tb_bad  GROUP,NODE ...                known unclean
     tb_bye  1                             leaving
     tb_cfg  DIGEST                        of the configuration
+    tb_mac  MAC ...                       12 hexadecimal digits each: of the virtual IPs' interfaces
 
 Generations and sequence numbers are hexadecimal like Heartbeat's own `hg` and `seq`, all other
 numbers decimal. `tb` will mean the same in every version; a beat of a version that is not ours
@@ -44,6 +45,7 @@ MAX_NODES = 128
 MAX_GROUPS = 256
 MAX_RANK = 255
 MAX_DIGEST = 64
+MAX_MACS = 32
 
 _CUSTODIES = {custody.value: custody for custody in Custody}
 _FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
@@ -100,6 +102,7 @@ def _ours(beat: Beat) -> Iterable[tuple[str, str]]:
     yield "tb_bad", " ".join(unclean)
     yield "tb_bye", "1" if beat.leaving else ""
     yield "tb_cfg", beat.digest
+    yield "tb_mac", " ".join(sorted(mac.hex() for mac in beat.macs))
 
 
 def _write_ack(node: NodeName, ack: Ack) -> str:
@@ -154,6 +157,7 @@ def unpack(message: Message) -> Beat:
         unclean=_read_unclean(fields.get("tb_bad", "")),
         leaving="tb_bye" in fields and flag(fields["tb_bye"], "1", "0", "tb_bye"),
         digest=_read_digest(fields.get("tb_cfg", "")),
+        macs=_read_macs(fields.get("tb_mac", "")),
     )
 
 
@@ -244,3 +248,13 @@ def _read_digest(text: str) -> str:
     if len(text) > MAX_DIGEST or not text.isprintable():
         raise WireError(Reason.BAD_FIELD, f"tb_cfg is {shown(text)}")
     return text
+
+
+def _read_macs(text: str) -> frozenset[bytes]:
+    items = text.split(" ", MAX_MACS) if text else []
+    if len(items) > MAX_MACS:
+        raise WireError(Reason.TOO_MANY, f"more than {MAX_MACS} addresses in tb_mac")
+    for item in items:
+        if len(item) != 12 or item.strip("0123456789abcdef"):
+            raise WireError(Reason.BAD_FIELD, f"tb_mac is {shown(text)}")
+    return frozenset(map(bytes.fromhex, items))
