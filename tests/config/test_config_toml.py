@@ -156,12 +156,13 @@ def test_presets_hold_what_they_promise(preset: str) -> None:
 
 def test_a_time_beside_a_preset_counts() -> None:
     timing = model_of(WHOLE.replace('deadtime = "1s"', 'preset = "wan"')).timing
-    assert (timing.keepalive, timing.deadtime) == (200 * MS, 10 * SECOND)
+    assert (timing.keepalive, timing.deadtime) == (200 * MS, 15 * SECOND)
 
 
 def test_without_times_the_normal_ones_hold() -> None:
     text = WHOLE.replace('[timing]\nkeepalive = "200ms"\ndeadtime = "1s"\n', "")
-    assert model_of(text).timing == model_of(WHOLE).timing
+    preset = WHOLE.replace('keepalive = "200ms"\ndeadtime = "1s"', 'preset = "normal"')
+    assert model_of(text).timing == model_of(preset).timing
 
 
 def test_an_ipv6_address_and_a_list_of_nodes() -> None:

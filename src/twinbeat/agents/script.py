@@ -78,7 +78,7 @@ class ScriptAgent:
         A script that never succeeds is believed when its status says `not running`. Raises
         `AgentError` when the resource may still be running.
         """
-        path = self._find()
+        path = self._find_to_end()
         if path is None:
             if self._may_run:
                 raise AgentError(f"{self.name} cannot be stopped: {self._missing}")
@@ -104,7 +104,7 @@ class ScriptAgent:
 
     async def running(self) -> bool:
         """Return what the script's status says; raises `AgentError` when that cannot be told."""
-        path = self._find()
+        path = self._find_to_end()
         if path is None:
             if self._may_run:
                 raise AgentError(f"whether {self.name} runs cannot be told: {self._missing}")
@@ -166,6 +166,16 @@ class ScriptAgent:
         if path is None:
             self._log("ERROR", f"Cannot locate resource script {printable(self._spec.script)}")
         return path
+
+    def _find_to_end(self) -> str | None:
+        """As `_find`; a script that is refused never ran here, unless this life ran it."""
+        try:
+            return self._find()
+        except AgentError as refusal:
+            if self._may_run:
+                raise
+            self._log("ERROR", f"{refusal}; it is taken as not running")
+            return None
 
     @property
     def _missing(self) -> str:

@@ -24,13 +24,13 @@ from .text import Word
 from .times import toml_time
 
 PRESETS = {
-    "fast": (Duration(50 * MS), Duration(300 * MS)),
-    "normal": (Duration(200 * MS), Duration(SECOND)),
-    "vm": (Duration(SECOND), Duration(6 * SECOND)),
-    "wan": (Duration(SECOND), Duration(10 * SECOND)),
+    "fast": (Duration(200 * MS), Duration(SECOND)),
+    "normal": (Duration(SECOND), Duration(5 * SECOND)),
+    "vm": (Duration(SECOND), Duration(8 * SECOND)),
+    "wan": (Duration(2 * SECOND), Duration(15 * SECOND)),
 }
-"""keepalive and deadtime: a quiet wired LAN with real-time scheduling; an ordinary LAN; virtual
-machines that are paused now and then; sites apart."""
+"""keepalive and deadtime: a wired LAN; any LAN; virtual machines that are paused now and then;
+sites apart. Shorter times than these are written out."""
 
 _UNBUILT_PROOFS = ("fence", "arbiter")
 _UNBUILT_AGENTS = ("systemd", "ocf")
