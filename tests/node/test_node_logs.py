@@ -3,8 +3,9 @@
 import os
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from twinbeat.core.model import LogSpec
 from twinbeat.core.text import printable
 from twinbeat.node import logs
+from twinbeat.node import scribe as scribes
 from twinbeat.node.logs import FACILITY, Logs, file_line, plain_line, syslog_packet
 from twinbeat.node.scribe import Scribe
 
@@ -88,6 +90,40 @@ def test_a_rotated_file_is_written_anew_without_a_signal(tmp_path: Path) -> None
     log("info", "after")
     assert scribe.close(5)
     assert file.read_text().endswith("info: after\n")
+
+
+class HastyScribe(Scribe):
+    """One whose thread is always quicker than the loop: a job is done before `put` returns."""
+
+    def put(self, job: Callable[[], object]) -> bool:
+        taken, done = super().put(job), threading.Event()
+        super().put(done.set)
+        assert done.wait(5)
+        return taken
+
+
+def test_a_scribe_quicker_than_the_loop_loses_no_line(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    scribe = HastyScribe(lambda error: pytest.fail(repr(error)))
+    log = Logs(LogSpec(logfile=str(file)), "node1", scribe)
+    for text in ("one", "two", "three"):
+        log("info", text)
+    assert scribe.close(5)
+    assert [line.split()[-1] for line in file.read_text().splitlines()] == ["one", "two", "three"]
+
+
+def test_a_line_that_found_the_queue_full_is_written_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    scribe = Scribe(lambda error: pytest.fail(repr(error)))
+    log = Logs(LogSpec(logfile=str(file)), "node1", scribe)
+    with monkeypatch.context() as full:
+        full.setattr(scribes, "JOBS_MAX", 0)
+        log("info", "one")
+    log("info", "two")
+    assert scribe.close(5)
+    assert [line.split()[-1] for line in file.read_text().splitlines()] == ["one", "two"]
 
 
 def test_syslog_gets_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from twinbeat.core.units import GroupName, Instant, NodeName
 from twinbeat.journal import Entry, Journal, Move, last_move
 
 from . import clock, texts
-from .scribe import Scribe
+from .scribe import Errand, Scribe
 
 JOURNAL_FILE = "journal.jsonl"
 FILE_BYTES = 2 << 20
@@ -42,7 +42,7 @@ class Chronicle:
         self._publish = publish
         self._journal = Journal(ENTRIES_MAX)
         self._unwritten: deque[Entry] = deque(maxlen=UNWRITTEN_MAX)
-        self._underway = False
+        self._writing = Errand(scribe, self.write)
         self._complained = False
 
     def read_back(self) -> None:
@@ -74,8 +74,7 @@ class Chronicle:
             self._log(level, text)
         self._publish(entry.to_dict())
         self._unwritten.append(entry)
-        if not self._underway:
-            self._underway = self._scribe.put(self.write)
+        self._writing.call()
 
     async def why(self, group: GroupName) -> Move | None:
         """Return the group's last move; found in the scribe's thread, for it takes a while."""
@@ -89,7 +88,6 @@ class Chronicle:
 
     def write(self) -> None:
         """Append what is not written yet; called in the scribe's thread, and at the very end."""
-        self._underway = False
         lines = []
         while self._unwritten:
             lines.append(self._unwritten.popleft().to_json().encode() + b"\n")

@@ -19,7 +19,7 @@ from twinbeat.core.model import LogSpec
 from twinbeat.core.text import printable
 
 from .clock import wall
-from .scribe import Scribe
+from .scribe import Errand, Scribe
 
 LINES_MAX = 10_000
 SYSLOG_SOCKET = Path("/dev/log")
@@ -84,10 +84,9 @@ class Logs:
     def __init__(self, spec: LogSpec, node: str, scribe: Scribe) -> None:
         self._spec = spec
         self._node = printable(node)
-        self._scribe = scribe
+        self._writing = Errand(scribe, self.write)
         self._pid = os.getpid()
         self._lines: deque[tuple[float, str, str]] = deque()
-        self._underway = False
         self._dropped = 0
         self._complained: set[str] = set()
         self._syslog: socket.socket | None = None
@@ -100,8 +99,7 @@ class Logs:
             self._dropped += 1
             return
         self._lines.append((wall(), level, printable(text)))
-        if not self._underway:
-            self._underway = self._scribe.put(self.write)
+        self._writing.call()
 
     def configure(self, spec: LogSpec) -> None:
         """Log elsewhere from the next line on."""
@@ -110,7 +108,6 @@ class Logs:
 
     def write(self) -> None:
         """Write what is queued; called in the scribe's thread, and once more at the very end."""
-        self._underway = False
         batch = []
         while self._lines:
             batch.append(self._lines.popleft())

@@ -72,6 +72,26 @@ class Scribe:
                 self._failed(error)
 
 
+class Errand:
+    """A job that waits at most once, however often it is called for before it begins."""
+
+    def __init__(self, scribe: Scribe, job: Callable[[], object]) -> None:
+        self._scribe = scribe
+        self._job = job
+        self._waiting = False
+
+    def call(self) -> None:
+        """See to it that the job begins once more; when too many are waiting, the next call may."""
+        if not self._waiting:
+            self._waiting = True  # Said first: the job may begin before `put` returns.
+            if not self._scribe.put(self._run):
+                self._waiting = False
+
+    def _run(self) -> None:
+        self._waiting = False
+        self._job()
+
+
 def _succeed(answer: "asyncio.Future[T]", result: T) -> None:
     if not answer.cancelled():
         answer.set_result(result)
