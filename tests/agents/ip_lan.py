@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import ipaddress
+import itertools
 import json
 import os
 import socket
@@ -20,6 +21,8 @@ CLIENT_IP = ipaddress.IPv4Address("10.9.0.2")
 VIP = ipaddress.IPv4Address("10.9.0.100")
 VIP6 = ipaddress.IPv6Address("fd09::100")
 _CLONE_NEWNET = 0x40000000
+_NEW, _DELETED = 20, 21
+_ADDRESS_GROUPS = 0x10 | 0x100
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -150,6 +153,41 @@ class Client:
             ):
                 with contextlib.suppress(OSError):
                     one.sendto(data, target)
+
+
+class AddressNews:
+    """Notes when the kernel tells of a deleted or a new address, by a socket of its own."""
+
+    def __init__(self, namespace: str) -> None:
+        self._told: list[tuple[float, int, bytes]] = []
+        self._stop = threading.Event()
+        self._socket = inside(namespace, self._open)
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def gaps(self, address: bytes) -> list[float]:
+        """Return for how many seconds the address was away, each time it came back."""
+        told = [(at, kind) for at, kind, message in list(self._told) if address in message]
+        pairs = itertools.pairwise(told)
+        return [b - a for (a, gone), (b, back) in pairs if (gone, back) == (_DELETED, _NEW)]
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._socket.close()
+
+    @staticmethod
+    def _open() -> socket.socket:
+        news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        news.bind((0, _ADDRESS_GROUPS))
+        news.settimeout(0.05)
+        return news
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                message = self._socket.recv(1 << 16)
+                self._told.append((time.monotonic(), message[4], message))
 
 
 class Lan:

@@ -1,7 +1,7 @@
 """A node that owns the virtual IPs until it is told otherwise: a program for tests to stop or kill.
 
 Usage: ip_owner.py LEASE_MS BEAT_MS. It prints `serving`, renews every BEAT_MS and prints
-`lapsed REASON` when a renewal fails. It ends when its standard input does.
+`lapsed REASON` when a renewal fails. It ends when it is killed, or after 20 seconds.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ async def own(lease_ms: int, beat_ms: int) -> None:
         await asyncio.sleep(beat_ms / 1000)
         reason = addresses.serve(agents, Instant(clock() + lease), False)
     print(f"lapsed {reason}", flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(own(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(asyncio.wait_for(own(int(sys.argv[1]), int(sys.argv[2])), 20))

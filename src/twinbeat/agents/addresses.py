@@ -53,6 +53,12 @@ class Addresses:
         """Why the lease is not kept by nftables, for a person; empty when it is."""
         return self._lease.why
 
+    @property
+    def macs(self) -> frozenset[bytes]:
+        """The hardware addresses of the interfaces that addresses of ours are on, or come to."""
+        links = (self._keeper.links[index] for index in self._devices())
+        return frozenset(link.mac for link in links if link.mac)
+
     async def open(self, specs: Sequence[AddressSpec], lease: Duration) -> None:
         """Guard the configured addresses and remove them, and those of an earlier life.
 
@@ -83,11 +89,13 @@ class Addresses:
         """Take in other addresses; those held go on, the others are guarded and removed."""
         async with self._turn:
             machine = await self._read(specs)
+            held = {agent.spec.ip for agent in self._keeper.held()}
             self._configured = frozenset(spec.ip for spec in specs)
+            for ip in self._interfaces.keys() - self._configured - held:
+                del self._interfaces[ip]
             self._note_interfaces(specs, machine)
             self._protect()
             self._reguard()
-            held = {agent.spec.ip for agent in self._keeper.held()}
             self._remove(a for a in machine.addresses if a.ip in self._configured - held)
 
     async def close(self) -> None:
@@ -149,12 +157,13 @@ class Addresses:
         async with self._turn:
             machine = await self._read((agent.spec,))
             known = agent.place if self._is_here(agent, machine.addresses) else None
-            place = agent.place = known or find_place(agent.spec, machine)
+            place = known or find_place(agent.spec, machine)
             self._interfaces[ip] = place.interface
             self._protect(agent)
             self._reguard()
             here = (place.index, place.prefix)
             self._remove(a for a in machine.addresses if a.ip == ip and (a.index, a.prefix) != here)
+            agent.place = place
             failed = self._keeper.keep(agent)
             if failed:
                 agent.place = None

@@ -17,6 +17,8 @@ from .nftables import Batch, Element, Family, Hook
 from .ruleset import RULES, TABLE
 
 _FAMILIES = (Family.INET, Family.ARP, Family.NETDEV)
+_INGRESS = 0
+_EGRESS = 1
 _VIP_SETS = {
     4: ((Family.INET, "vip4"), (Family.ARP, "vip4"), (Family.NETDEV, "vip4")),
     6: ((Family.INET, "vip6"), (Family.NETDEV, "vip6")),
@@ -54,8 +56,8 @@ def _peer_element(mac: bytes) -> Element:
 
 
 def _hooks(index: int) -> tuple[Hook, Hook]:
-    ingress = Hook(TABLE, f"in{index}", 0, -500)
-    return ingress, Hook(TABLE, f"out{index}", 1, 500)
+    ingress = Hook(TABLE, f"in{index}", _INGRESS, -500)
+    return ingress, Hook(TABLE, f"out{index}", _EGRESS, 500)
 
 
 def _open() -> Kernel:
@@ -155,7 +157,10 @@ class Guard:
         for index, name in self._devices.items():
             if index not in self._hooked:
                 ingress, egress = _hooks(index)
-                self._change(Batch().hook(ingress, name, "in").hook(egress, name, "out"))
+                # Before Linux 5.16 there is no egress hook: what a packet socket sends is then
+                # unguarded, and the announcer's look at the clock has to do.
+                if self.write(Batch().hook(ingress, name, "in").hook(egress, name, "out").packed()):
+                    self._change(Batch().hook(ingress, name, "in"))
                 self._hooked[index] = name
 
     def protect(self, addresses: Iterable[IpAddress]) -> None:

@@ -8,7 +8,7 @@ from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 
-from .base import Log
+from .base import AgentError, Log
 
 _GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR
 _RETRY = 0.1
@@ -51,7 +51,11 @@ class Watch:
                 async for message in self._kernel.get():
                     self._tell(message)
             except (OSError, NetlinkError) as error:
-                self._log("WARN", f"The kernel's news about addresses were lost: {error}.")
+                self._log(
+                    "WARN",
+                    f"Some of the kernel's news about addresses is lost ({error}), as when more "
+                    "comes than is read; everything is looked at again.",
+                )
                 await self._reopen()
 
     def _tell(self, message: Mapping[str, Any]) -> None:
@@ -70,5 +74,5 @@ class Watch:
                 await self._kernel.bind(groups=_GROUPS)
                 await self._missed()
                 return
-            except OSError as error:
+            except (OSError, KeyError, AgentError) as error:  # KeyError: pyroute2 found no port.
                 self._log("WARN", f"The kernel's news about addresses cannot be read: {error}.")
