@@ -85,6 +85,11 @@ class Addresses:
             self._log("WARN", f"The addresses have no guard in the kernel: {self.why}.")
         self._keeper.begin(self._lease)
 
+    def retime(self, lease: Duration, margin: Duration) -> None:
+        """Follow a reloaded configuration's deadtime, from the next write on."""
+        self._margin = margin
+        self._lease.retime(lease, margin)
+
     async def update(self, specs: Sequence[AddressSpec]) -> None:
         """Take in other addresses; those held go on, the others are guarded and removed."""
         async with self._turn:

@@ -63,6 +63,9 @@ class Lease(Protocol):
     def tend(self) -> None:
         """Set right what others broke; called now and then, and before anything is put back."""
 
+    def retime(self, length: Duration, margin: Duration) -> None:
+        """Follow a reloaded configuration: the longest lease, and the margin below the deadtime."""
+
 
 class KernelLease:
     """The lease as elements with a timeout in the guard's sets."""
@@ -72,10 +75,14 @@ class KernelLease:
 
     def __init__(self, guard: Guard, length: Duration, margin: Duration, log: Log) -> None:
         self._guard = guard
-        self._patience = margin // 2
         self._log = log
         self._until: dict[VirtualIp, Instant] = {}
         self._batches: dict[tuple[bool, tuple[VirtualIp, ...]], Batch] = {}
+        self.retime(length, margin)
+
+    def retime(self, length: Duration, margin: Duration) -> None:
+        """Follow a reloaded configuration."""
+        self._patience = margin // 2
         # The second net: the address of a dead daemon goes away by itself in the end.
         self._lifetime = max(10, -(-4 * length // SECOND))
 
@@ -170,20 +177,23 @@ class LifetimeLease:
 
     def __init__(self, kernel: Kernel, length: Duration, margin: Duration, why: str) -> None:
         self._kernel = kernel
-        self._patience = margin // 2
         self._expiry: dict[VirtualIp, Instant] = {}
         self._until: dict[VirtualIp, Instant] = {}
+        self._unguarded = why
+        self.retime(length, margin)
+
+    def retime(self, length: Duration, margin: Duration) -> None:
+        """Follow a reloaded configuration; a short lease cannot be kept in whole seconds."""
+        self._patience = margin // 2
         provable = length >= _LEAST_PROVABLE
         self.kind = "valid_lft" if provable else "none"
         self._least = 0 if provable else 1
-        self.why = (
-            why
-            if provable
-            else (
-                f"{why}; and the lifetime of an address, in whole seconds, cannot keep a lease of "
+        self.why = self._unguarded
+        if not provable:
+            self.why += (
+                "; and the lifetime of an address, in whole seconds, cannot keep a lease of "
                 f"{readable(length)}"
             )
-        )
 
     def serve(self, agents: Sequence[VirtualIp], until: Instant, create: bool) -> str | None:
         """Put every address on its interface for what is left, rounded down to seconds."""

@@ -261,6 +261,7 @@ class Daemon:
         if (before.realtime, before.rtprio) != (model.realtime, model.rtprio):
             self._log("WARN", "realtime and rtprio are taken over by the next start, not by reload")
         self._mail.believe(model.nodes, keyring)
+        self._addresses.retime(model.timing.lease, model.timing.margin)
         self._log.configure(model.log)
         self._switchboard.use(model.links)
         self._adopt(model)
