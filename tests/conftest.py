@@ -1,4 +1,4 @@
-"""What every test shares: the switch that rewrites golden files, and how properties are searched."""
+"""What every test shares: the switch that rewrites golden files, and how to search properties."""
 
 import os
 

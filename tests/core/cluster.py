@@ -1,7 +1,8 @@
 """A cluster of engines in virtual time: real core, a pretended kernel and network, one clock.
 
 By default everything takes a fixed time, so that a transcript can be checked by hand: 1 ms a
-packet, 30 ms to start a group, 10 ms to stop or clear one; nothing is lost unless a test says so.
+packet, 2 ms until a group's address is up and 30 ms until all of it is started, 10 ms to stop or
+clear it; nothing is lost unless a test says so.
 A test that wants chance hands in another `Nature`.
 """
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twinbeat.core.beat import Life
+from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import (
     Announce,
     ClearGroup,
@@ -37,7 +37,9 @@ from twinbeat.core.units import LONG_AGO, MS, NEVER, Duration, GroupName, Instan
 if TYPE_CHECKING:
     from cluster import Cluster
 
-PACKET, START, STOP = Duration(1 * MS), Duration(30 * MS), Duration(10 * MS)
+PACKET, ADDRESS = Duration(1 * MS), Duration(2 * MS)
+START, STOP = Duration(30 * MS), Duration(10 * MS)
+"""The address of a group is up after 2 ms, all of it after 30 ms; stopping takes 10 ms."""
 
 SOCKET_BEATS = 12
 """What a frozen node's socket holds: the newest packets are lost, the oldest survive."""
@@ -92,6 +94,9 @@ class Machine:
         self.frozen = False
         self.inbox: list[Event] = []
         self.running: set[GroupName] = set()
+        """Groups of which something may run."""
+        self.up: set[GroupName] = set()
+        """Groups whose address the kernel has."""
         self.lease: dict[GroupName, Instant] = {}
         self.broken_start: set[GroupName] = set()
         self.broken_stop: set[GroupName] = set()
@@ -102,7 +107,8 @@ class Machine:
         self.replies: dict[int, str | None] = {}
         self.left: bool | None = None
         self.heard: dict[NodeName, Instant] = {}
-        """When this life last took in a beat of each peer."""
+        """When this life last took in a newer beat of each peer."""
+        self._newest: dict[NodeName, tuple[int, int]] = {}
         self.awake_since: Instant = LONG_AGO
         self._answering: set[GroupName] = set()
         self._armed: Instant = NEVER
@@ -117,6 +123,7 @@ class Machine:
         self.kernel_changed()
         self.inbox.clear()
         self.heard.clear()
+        self._newest.clear()
         self.history.clear()
         self.frozen, self.left, self._armed = False, None, NEVER
         self.awake_since = self.cluster.now
@@ -130,6 +137,7 @@ class Machine:
         self.engine = None
         if kernel_too:
             self.running.clear()
+            self.up.clear()
             self.lease.clear()
         self.kernel_changed()
 
@@ -158,12 +166,17 @@ class Machine:
             return
         now = self.cluster.now
         if isinstance(event, BeatReceived):
-            self.heard[event.beat.node] = now
+            self._hear(event.beat)
         effects = self.engine.handle(event, now)
         self.history.append((now, event, effects))
         for effect in effects:
             self._perform(effect)
         self._arm()
+
+    def _hear(self, beat: Beat) -> None:
+        said = (beat.life.generation, beat.seq)
+        if said > self._newest.get(beat.node, (0, 0)):
+            self._newest[beat.node], self.heard[beat.node] = said, self.cluster.now
 
     def _arm(self) -> None:
         if self.engine is None:
@@ -187,7 +200,8 @@ class Machine:
                 cluster.carry(beat)
             case StartGroup(op, spec):
                 cluster.judge_start(self, spec.name)
-                self.running.add(spec.name)  # From now on something of it may run.
+                self.running.add(spec.name)
+                self._later(ADDRESS, lambda: self._address_up(spec.name, engine))
                 self._later(START, lambda: self._started(op, spec.name, engine))
             case StopGroup(op, group):
                 self._later(STOP, lambda: self._stopped(op, group, engine))
@@ -214,6 +228,11 @@ class Machine:
     def _later(self, usual: Duration, outcome: Callable[[], None]) -> None:
         self.cluster.at(self.cluster.now + self.cluster.nature.agent(usual), outcome)
 
+    def _address_up(self, group: GroupName, engine: Engine | None) -> None:
+        if self.engine is engine and group in self.running:
+            self.up.add(group)
+            self.kernel_changed()
+
     def _started(self, op: int, group: GroupName, engine: Engine | None) -> None:
         if self.engine is not engine:
             return
@@ -229,6 +248,7 @@ class Machine:
             self.tell(GroupStopFailed(op, group, "httpd", "exit code 1"))
             return
         self.running.discard(group)
+        self.up.discard(group)
         self.lease.pop(group, None)
         self.kernel_changed()
         self.tell(GroupStopped(op, group))
@@ -251,7 +271,7 @@ class Machine:
 
     def serves(self, group: GroupName) -> bool:
         """Whether the kernel answers for the group now."""
-        return group in self.running and self.lease.get(group, LONG_AGO) > self.cluster.now
+        return group in self.up and self.lease.get(group, LONG_AGO) > self.cluster.now
 
     def kernel_changed(self) -> None:
         """Write a line for every group whose address this kernel begins or ceases to answer."""
