@@ -132,7 +132,7 @@ def _groups(groups: Mapping[str, Any]) -> Table:
 def _details(group: Mapping[str, Any]) -> tuple[Cell, ...]:
     reasons = tuple(Cell(f"because {reason}", DIM) for reason in group.get("reasons", ()))
     resources = tuple(
-        Cell(f"{each.get('agent', '-')} {each.get('name', '-')}: {each.get('state', '-')}")
+        Cell(f"{each.get('agent', '-')} {each.get('name', '-')}: {each.get('state', '-')} here")
         for each in group.get("resources", ())
     )
     return reasons + resources
