@@ -93,10 +93,10 @@ class Cluster:
         self.cuts: set[tuple[NodeName, NodeName]] = set()
         self.lines: list[str] = []
         self.dual = Duration(0)
-        """For how long two kernels answered for one group (S1)."""
+        """For how long two kernels answered for one group."""
         self.starts: list[tuple[Instant, NodeName, GroupName]] = []
         self.trespasses: list[str] = []
-        """Starts while another node's resources ran and its silence proved nothing (S2)."""
+        """Starts while another node's resources ran and its silence proved nothing."""
         self._tokens = itertools.count(1)
         self._queue: list[tuple[int, int, Callable[[], object]]] = []
         self._order = itertools.count()

@@ -53,12 +53,14 @@ CASES = {
         seen(node3="failed"), N2, PIN, ON, N1, "failback to node1, the preferred owner",
     ),
     "owner is barred": (
-        seen(node2="in standby"), N2, Pin(), OFF, N1, "node1 is the preferred owner",
+        seen(node2="in standby"), N2, Pin(), OFF, N1, "node2 is in standby",
     ),
     "preferred is lame": (
         seen(node1="<node3"), N2, Pin(), ON, N2, "node2 owns it and nothing prefers another",
     ),
-    "owner is lame": (seen(node1="<node3"), N1, Pin(), ON, N2, "node2 is next"),
+    "owner is lame": (
+        seen(node1="<node3"), N1, Pin(), ON, N2, "node1 is not heard by node3",
+    ),
     "all are lame": (
         seen(node1="<node2", node2="<node1", node3="dead"), N1, Pin(), ON, N1,
         "node1 owns it and nothing prefers another",

@@ -71,7 +71,10 @@ def _prefer(
     first = able[0]
     if owner not in able:
         why = f"{first} is the preferred owner" if first == spec.preferred else f"{first} is next"
-        return Placement(node=first, reasons=(why, *rest))
+        # What drives a group away comes first: it is the reason that people look for.
+        away = tuple(reason for reason in rest if reason.startswith(f"{owner} is "))
+        others = tuple(reason for reason in rest if reason not in away)
+        return Placement(node=first, reasons=(*away, why, *others))
     if first == owner:
         return Placement(
             node=owner, reasons=(f"{owner} owns it and nothing prefers another", *rest)
