@@ -9,6 +9,7 @@ A test that wants chance hands in another `Nature`.
 import heapq
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from core_machine import Machine, Nature
 
@@ -133,8 +134,7 @@ class Cluster:
         for name, machine in self.machines.items():
             if name != beat.node and (beat.node, name) not in self.cuts:
                 for delay in self.nature.packet(beat.node, name):
-                    received = BeatReceived(beat, LINK)
-                    self.at(self.now + delay, lambda m=machine, e=received: m.tell(e))  # type: ignore[misc]
+                    self.at(self.now + delay, partial(machine.tell, BeatReceived(beat, LINK)))
 
     # What is seen from outside.
 
