@@ -230,8 +230,7 @@ def _listen(path: Path, admins: int | None) -> socket.socket:
         path.parent.mkdir(parents=True, exist_ok=True)
         listening.bind(str(path))
         path.chmod(0o660)
-        if os.geteuid() == 0:
-            os.chown(path, 0, admins if admins is not None else 0)
+        _give_to(path, admins)
         listening.listen(CONNECTIONS_MAX)
     except OSError as error:
         listening.close()
@@ -239,6 +238,18 @@ def _listen(path: Path, admins: int | None) -> socket.socket:
         raise SocketTaken(f"The control socket {path} cannot be made: {why}.") from None
     listening.setblocking(False)
     return listening
+
+
+def _give_to(path: Path, admins: int | None) -> None:
+    """Let the group of administrators connect, where this process may say so."""
+    if os.geteuid() != 0:
+        return
+    try:
+        os.chown(path, 0, admins if admins is not None else 0)
+    except OSError as error:
+        # In a user namespace the group may have no number: then root alone connects.
+        if error.errno not in (errno.EINVAL, errno.EPERM):
+            raise
 
 
 def _remove_stale(path: Path) -> None:
