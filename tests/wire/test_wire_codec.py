@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wire_captures import CAPTURES, SPEC, packets
 
 from twinbeat.core.model import Key, Keyring
-from twinbeat.wire.codec import decode, encode, encode_classic
+from twinbeat.wire.codec import decode, encode, encode_classic, encode_netstring
 from twinbeat.wire.heartbeat import unpack
 from twinbeat.wire.message import (
     MAX_DEPTH,
@@ -97,6 +97,10 @@ def test_what_is_sent_is_signed_by_the_active_key(key: int) -> None:
     body = NETSTRING[:-4] + b"%d:(0)%b,%%%%%%\n" % (len(inner) + 3, inner)
     assert encode(STATUS_UP, keys).startswith(body)
     assert decode(encode(STATUS_UP, keys), keys) == STATUS_UP
+
+
+def test_without_the_inner_signature_a_packet_is_as_with_msgfmt_netstring() -> None:
+    assert encode_netstring(STATUS_UP, keyring(1)) == netstring_packet(1)
 
 
 def test_every_type_in_netstring_encoding() -> None:
@@ -327,14 +331,14 @@ def test_what_a_classic_line_cannot_carry_is_not_sent(value: Value, why: str) ->
 
 def test_nobody_brings_an_own_signature() -> None:
     message = Message([("t", "x"), ("auth", "1 00")])
-    for encoder in (encode, encode_classic):
+    for encoder in (encode, encode_netstring, encode_classic):
         with pytest.raises(ValueError, match="auth"):
             encoder(message, SPEC)
 
 
 def test_a_packet_that_no_peer_would_read_is_not_sent() -> None:
     message = Message([("t", "x" * MAX_PACKET)])
-    for encoder in (encode, encode_classic):
+    for encoder in (encode, encode_netstring, encode_classic):
         with pytest.raises(ValueError, match="bytes"):
             encoder(message, SPEC)
 

@@ -78,7 +78,7 @@ class Mail:
     def seal(self, beat: Beat) -> bytes:
         """Return the packet that says a beat."""
         envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
-        packet = codec.encode(heartbeat.pack(beat, envelope), self._keyring)
+        packet = codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
         self._sent.append(packet)
         return packet
 

@@ -13,11 +13,11 @@ import re
 
 from .message import (
     MAX_FIELDS,
-    NAME,
     Message,
     Reason,
     Value,
     WireError,
+    legal_field_name,
     shown,
     to_bytes,
 )
@@ -31,7 +31,7 @@ NEWLINE = b"\x13"
 NESTED_NEWLINES = tuple(bytes((code,)) for code in (*range(20, 32), *range(15, 19)))
 """What stands for the newlines of a struct, by the number of structs around it."""
 
-_line = re.compile(rb"(?:\(([1-9])\))?(%b)=(.+)" % NAME.encode(), re.DOTALL).fullmatch
+_line = re.compile(rb"(?:\(([1-9])\))?([!-<>-~]+)=(.+)", re.DOTALL).fullmatch
 
 
 def write(message: Message, depth: int = 0) -> bytes:
@@ -98,13 +98,14 @@ def read(lines: list[bytes], depth: int = 0) -> Message:
     message = Message()
     for line in lines:
         match = _line(line)
-        if match is None:
+        name = match[2].decode() if match is not None else ""
+        if match is None or not legal_field_name(name):
             raise WireError(Reason.MALFORMED, f"no field: {shown(line)}")
-        message.fields.append((match[2].decode(), _value(match[1], match[2], match[3], depth)))
+        message.fields.append((name, _value(match[1], name, match[3], depth)))
     return message
 
 
-def _value(kind: bytes | None, name: bytes, text: bytes, depth: int) -> Value:
+def _value(kind: bytes | None, name: str, text: bytes, depth: int) -> Value:
     if kind is None:
         return read_string(name, text.replace(NEWLINE, b"\n"))
     if kind == b"1":
@@ -120,7 +121,7 @@ def _value(kind: bytes | None, name: bytes, text: bytes, depth: int) -> Value:
     raise WireError(Reason.UNSUPPORTED_TYPE, f"field {shown(name)} has type {kind.decode()}")
 
 
-def _read_struct(name: bytes, text: bytes, depth: int) -> Message:
+def _read_struct(name: str, text: bytes, depth: int) -> Message:
     if not (text.startswith(BEGIN) and text.endswith(b"\n" + END)):
         raise WireError(Reason.BAD_FIELD, f"struct {shown(name)} without begin or end mark")
     lines = text[len(BEGIN) : -len(END)].split(b"\n")

@@ -26,8 +26,16 @@ def encode(message: Message, keyring: Keyring) -> bytes:
     if not any(isinstance(value, Message) for _, value in message):
         signature = sign(keyring, classic.write(message)).decode()
         message = Message([*message.fields, (AUTH, signature)])
-    signed = netstring.write(message)
-    return _bounded(signed + netstring.seal(sign(keyring, signed)))
+    return _sealed(message, keyring)
+
+
+def encode_netstring(message: Message, keyring: Keyring) -> bytes:
+    """Return the packet as a Heartbeat 3.0.6 with `msgfmt netstring` sends it over UDP.
+
+    It has the trailing signature only, the one that is verified. ValueError when it is too long.
+    """
+    _require_unsigned(message)
+    return _sealed(message, keyring)
 
 
 def encode_classic(message: Message, keyring: Keyring) -> bytes:
@@ -61,10 +69,17 @@ def decode(packet: bytes, keyring: Keyring) -> Message:
         message = classic.read(lines)
     else:
         raise WireError(Reason.UNKNOWN_ENCODING, f"begins with {shown(packet[:16])}")
-    if message.get(COMPRESSED) is not None:
+    names = [name for name, _ in message.fields]
+    if COMPRESSED in names:
         raise WireError(Reason.UNSUPPORTED_TYPE, "a compressed message")
-    message.fields = [field for field in message.fields if field[0] != AUTH]
+    if AUTH in names:
+        message.fields = [field for field in message.fields if field[0] != AUTH]
     return message
+
+
+def _sealed(message: Message, keyring: Keyring) -> bytes:
+    signed = netstring.write(message)
+    return _bounded(signed + netstring.seal(sign(keyring, signed)))
 
 
 def _require_unsigned(message: Message) -> None:

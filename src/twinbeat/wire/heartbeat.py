@@ -20,11 +20,12 @@ keeps its life and its lease, but says nothing: its sender is heard, and never t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Custody, GroupView, Life, Pin, Switch
 from twinbeat.core.units import MS, US, Duration, GroupName, NodeName
 
-from .message import Message, Reason, WireError, shown
+from .message import Field, Message, Reason, WireError, shown
 from .words import (
     MAX_GROUP_NAME,
     decimal,
@@ -46,6 +47,9 @@ MAX_GROUPS = 256
 MAX_RANK = 255
 MAX_DIGEST = 64
 MAX_MACS = 32
+
+_read_once = lru_cache(maxsize=256)
+"""For what a peer says again in every heartbeat: the same text gives the very same value."""
 
 _CUSTODIES = {custody.value: custody for custody in Custody}
 _FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
@@ -72,23 +76,24 @@ def pack(beat: Beat, envelope: Envelope) -> Message:
     Deadtime and lease are rounded up, to the millisecond and the microsecond, so that no peer
     judges the sender early. A beat of version 0 gets none of our fields.
     """
-    message = Message()
-    message.add("t", "status")
-    message.add("st", beat.word)
-    message.add("dt", f"{-(-beat.deadtime // MS):x}")
-    message.add("protocol", "1")
+    fields: list[Field] = [
+        ("t", "status"),
+        ("st", beat.word),
+        ("dt", f"{-(-beat.deadtime // MS):x}"),
+        ("protocol", "1"),
+    ]
     if beat.version:
-        for name, text in _ours(beat):
-            if text:
-                message.add(name, text)
-    message.add("src", beat.node)
-    message.add("srcuuid", envelope.uuid)
-    message.add("seq", f"{beat.seq:x}")
-    message.add("hg", f"{beat.life.generation:x}")
-    message.add("ts", f"{envelope.wall_s:x}")
-    message.add("ld", envelope.load)
-    message.add("ttl", str(envelope.ttl))
-    return message
+        fields += [(name, text) for name, text in _ours(beat) if text]
+    fields += [
+        ("src", beat.node),
+        ("srcuuid", envelope.uuid),
+        ("seq", f"{beat.seq:x}"),
+        ("hg", f"{beat.life.generation:x}"),
+        ("ts", f"{envelope.wall_s:x}"),
+        ("ld", envelope.load),
+        ("ttl", str(envelope.ttl)),
+    ]
+    return Message(fields)
 
 
 def _ours(beat: Beat) -> Iterable[tuple[str, str]]:
@@ -174,6 +179,7 @@ def _bounded(span: int, what: str) -> Duration:
     return Duration(span)
 
 
+@_read_once
 def _read_ours(text: str) -> tuple[int, int, Duration]:
     """Read `tb`: version, token and lease. Later versions may say more after these."""
     parts = text.split(" ", 3)
@@ -191,17 +197,23 @@ def _read_acks(text: str) -> dict[NodeName, Ack]:
 
 
 def _read_ack(item: list[str]) -> Ack:
-    generation, _, token = item[1].partition(".")
     return Ack(
-        life=Life(
-            hexadecimal(generation, "generation in tb_ack"), hexadecimal(token, "token in tb_ack")
-        ),
+        life=_read_life(item[1]),
         seq=hexadecimal(item[2], "seq in tb_ack"),
         hears=flag(item[3], "y", "n", "heard in tb_ack"),
         age_ms=decimal(item[4], "age in tb_ack"),
     )
 
 
+@_read_once
+def _read_life(text: str) -> Life:
+    generation, _, token = text.partition(".")
+    return Life(
+        hexadecimal(generation, "generation in tb_ack"), hexadecimal(token, "token in tb_ack")
+    )
+
+
+@_read_once
 def _read_groups(text: str) -> dict[GroupName, GroupView]:
     items = read_items(text, 6, MAX_GROUPS, "tb_grp")
     return read_table(items, _group_name, _read_group, "tb_grp")
@@ -228,6 +240,7 @@ def _read_group(item: list[str]) -> GroupView:
     )
 
 
+@_read_once
 def _read_switches(text: str, what: str) -> dict[NodeName, Switch]:
     return read_table(read_items(text, 3, MAX_NODES, what), node_name, _read_switch, what)
 
@@ -237,6 +250,7 @@ def _read_switch(item: list[str]) -> Switch:
     return Switch(counter, flag(item[2], "on", "off", "a switch"))
 
 
+@_read_once
 def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
     items = read_items(text, 2, MAX_GROUPS * 4, "tb_bad")
     return frozenset(
@@ -244,12 +258,14 @@ def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
     )
 
 
+@_read_once
 def _read_digest(text: str) -> str:
     if len(text) > MAX_DIGEST or not text.isprintable():
         raise WireError(Reason.BAD_FIELD, f"tb_cfg is {shown(text)}")
     return text
 
 
+@_read_once
 def _read_macs(text: str) -> frozenset[bytes]:
     items = text.split(" ", MAX_MACS) if text else []
     if len(items) > MAX_MACS:

@@ -10,17 +10,17 @@ is a message within a field. The signature is over the whole message, its last n
 """
 
 import re
+from functools import lru_cache
 
 from .message import (
     MAX_DEPTH,
     MAX_FIELDS,
-    NAME,
     Field,
     Message,
     Reason,
-    Value,
     WireError,
     from_bytes,
+    legal_field_name,
     shown,
     to_bytes,
 )
@@ -28,10 +28,9 @@ from .signing import Signature
 
 BEGIN, END = b"###\n", b"%%%\n"
 COMMA = ord(",")
+LENGTH_DIGITS = 5
 
-_field_head = re.compile(rb"([1-9][0-9]{0,4}):\(([0-9])\)(%b)=" % NAME.encode()).match
 _element_head = re.compile(rb"(0|[1-9][0-9]{0,4}):").match
-_trailer = re.compile(rb"([1-9][0-9]?):([^,]*),").fullmatch
 
 
 def write(message: Message) -> bytes:
@@ -39,7 +38,7 @@ def write(message: Message) -> bytes:
     parts = [BEGIN]
     for name, value in message.fields:
         if isinstance(value, str):
-            body = b"(0)%b=%b" % (name.encode(), to_bytes(value))
+            body = to_bytes(f"(0){name}={value}")
         elif isinstance(value, bytes):
             body = b"(1)%b=%b" % (name.encode(), value)
         elif isinstance(value, Message):
@@ -75,10 +74,10 @@ def split(packet: bytes) -> tuple[bytes, Signature]:
     trailer = packet[end:]
     if not trailer:
         raise WireError(Reason.MISSING_SIGNATURE, "nothing follows the message")
-    match = _trailer(trailer)
-    if match is None or int(match[1]) != len(match[2]):
+    length, _, text = trailer.partition(b":")
+    if text[-1:] != b"," or length != b"%d" % (len(text) - 1):
         raise WireError(Reason.BAD_SIGNATURE, f"unreadable signature {shown(trailer)}")
-    return packet[:end], Signature.read(match[2])
+    return packet[:end], Signature.read(text[:-1])
 
 
 def read(data: bytes, depth: int = 0) -> Message:
@@ -88,41 +87,58 @@ def read(data: bytes, depth: int = 0) -> Message:
     fields: list[Field] = []
     at, end = len(BEGIN), len(data) - len(END)
     while at < end:
-        head = _field_head(data, at, end)
-        if head is None:
+        colon = data.find(b":", at, at + LENGTH_DIGITS + 1)
+        length = data[at:colon]
+        if colon < 0 or not length.isdigit() or length.startswith(b"0"):
             raise WireError(Reason.MALFORMED, f"no field at byte {at}: {shown(data[at:end])}")
-        length, kind, name = head.groups()
-        start, stop = head.end(), at + len(length) + 1 + int(length)
-        if not (start <= stop < end and data[stop] == COMMA):
-            raise WireError(Reason.MALFORMED, f"wrong length of field {shown(name)}")
+        start, stop = colon + 1, colon + 1 + int(length)
+        if stop >= end or data[stop] != COMMA:
+            raise WireError(Reason.MALFORMED, f"wrong length at byte {at}: {shown(data[at:end])}")
         if len(fields) == MAX_FIELDS:
             raise WireError(Reason.TOO_MANY, f"more than {MAX_FIELDS} fields")
-        fields.append((name.decode(), _value(kind, name, data[start:stop], depth)))
+        body = data[start:stop]
+        fields.append(_struct(body, depth) if body.startswith(b"(2)") else _field(body))
         at = stop + 1
     return Message(fields)
 
 
-def _value(kind: bytes, name: bytes, raw: bytes, depth: int) -> Value:
+@lru_cache(maxsize=256)
+def _field(body: bytes) -> Field:
+    """Read a field that is no struct. Most of what a heartbeat says was in the last one too."""
+    kind, name, raw = _cut(body)
     if kind == b"0":
-        return read_string(name, raw)
+        return name, read_string(name, raw)
     if kind == b"1":
-        return raw
-    if kind == b"2":
-        require_depth(name, depth)
-        return read(raw, depth + 1)
+        return name, raw
     if kind == b"3":
-        return read_list(name, raw)
+        return name, read_list(name, raw)
     raise WireError(Reason.UNSUPPORTED_TYPE, f"field {shown(name)} has type {kind.decode()}")
 
 
-def read_string(name: bytes, raw: bytes) -> str:
+def _struct(body: bytes, depth: int) -> Field:
+    _, name, raw = _cut(body)
+    require_depth(name, depth)
+    return name, read(raw, depth + 1)
+
+
+def _cut(body: bytes) -> tuple[bytes, str, bytes]:
+    """Cut a field into the digit of its type, its name and its value."""
+    head, equals, raw = body.partition(b"=")
+    kind, name = head[1:2], head[3:].decode("ascii", "replace")
+    typed = head[:1] == b"(" and kind.isdigit() and head[2:3] == b")"
+    if not (equals and typed and legal_field_name(name)):
+        raise WireError(Reason.MALFORMED, f"no field: {shown(body)}")
+    return kind, name, raw
+
+
+def read_string(name: str, raw: bytes) -> str:
     """Return a string field's value."""
     if b"\0" in raw:
         raise WireError(Reason.BAD_FIELD, f"a NUL byte in string {shown(name)}")
     return from_bytes(raw)
 
 
-def read_list(name: bytes, raw: bytes) -> tuple[str, ...]:
+def read_list(name: str, raw: bytes) -> tuple[str, ...]:
     """Return a list field's value."""
     elements: list[str] = []
     at = 0
@@ -138,7 +154,7 @@ def read_list(name: bytes, raw: bytes) -> tuple[str, ...]:
     return tuple(elements)
 
 
-def require_depth(name: bytes, depth: int) -> None:
+def require_depth(name: str, depth: int) -> None:
     """Raise WireError for a struct inside as many structs as Heartbeat would open."""
     if depth >= MAX_DEPTH:
         raise WireError(Reason.TOO_DEEP, f"field {shown(name)} is struct number {depth + 1}")

@@ -7,6 +7,7 @@ A name may contain anything printable; space, comma and percent sign are written
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from twinbeat.core.units import NodeName
@@ -21,8 +22,8 @@ MAX_GROUP_NAME = 255
 K = TypeVar("K")
 V = TypeVar("V")
 
-_is_hex = re.compile(r"[0-9a-f]{1,16}").fullmatch
-_is_decimal = re.compile(r"[0-9]{1,18}").fullmatch
+_HEX_DIGITS = "0123456789abcdef"
+_MAX_HEX, _MAX_DECIMAL = 16, 18
 _escape = re.compile(r"%(?:20|2c|25)")
 
 _ESCAPES = str.maketrans({" ": "%20", ",": "%2c", "%": "%25"})
@@ -31,14 +32,16 @@ _UNESCAPES = {"%20": " ", "%2c": ",", "%25": "%"}
 
 def hexadecimal(text: str, what: str, least: int = 0) -> int:
     """Read a number of up to 64 bits as Heartbeat writes it: lower case, nothing in front."""
-    if _is_hex(text) is None or (number := int(text, 16)) < least:
+    legal = 0 < len(text) <= _MAX_HEX and not text.strip(_HEX_DIGITS)
+    if not legal or (number := int(text, 16)) < least:
         raise WireError(Reason.BAD_NUMBER, f"{what} is {shown(text)}")
     return number
 
 
 def decimal(text: str, what: str, most: int = 10**18 - 1) -> int:
     """Read a decimal number."""
-    if _is_decimal(text) is None or (number := int(text)) > most:
+    legal = len(text) <= _MAX_DECIMAL and text.isascii() and text.isdigit()
+    if not legal or (number := int(text)) > most:
         raise WireError(Reason.BAD_NUMBER, f"{what} is {shown(text)}")
     return number
 
@@ -57,6 +60,7 @@ def legal_name(name: str, most: int) -> str:
     return name
 
 
+@lru_cache(maxsize=256)
 def node_name(name: str) -> NodeName:
     """Return a node's name in lower case, which Heartbeat forces on ASCII letters only."""
     return NodeName(legal_name(name, MAX_NODE_NAME).encode().lower().decode())
