@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -372,7 +373,8 @@ def test_the_lease_needs_no_right_outside_of_a_user_namespace() -> None:
         line = owner.stdout.readline()
         assert line == "serving\n", owner.communicate()[1]
         owner.send_signal(signal.SIGSTOP)
-        time.sleep(0.6)
+        silent = select.select([owner.stdout], [], [], 0.6)[0] == []
+        assert silent  # Stopped, and for longer than the lease of 400 ms.
         owner.send_signal(signal.SIGCONT)
         assert owner.stdout.readline().startswith("lapsed an element of it was gone")
     finally:

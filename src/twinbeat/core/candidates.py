@@ -64,6 +64,8 @@ def void_pin(group: Group, beliefs: Beliefs) -> str | None:
     peer = beliefs.members.peers.get(node)
     if orders.is_on(beliefs.standby, node):
         return f"{node} is in standby"
+    if _failed_on(node, group, beliefs.members):
+        return f"it failed on {node}"
     if peer is not None and peer.gone:
         return f"{node} is {peer.liveness}"
     if node == beliefs.members.me and beliefs.leaving:
@@ -71,6 +73,14 @@ def void_pin(group: Group, beliefs: Beliefs) -> str | None:
     if node == beliefs.members.me == group.spec.preferred and group.custody is Custody.HELD:
         return "its preferred owner has it"
     return None
+
+
+def _failed_on(node: NodeName, group: Group, members: Membership) -> bool:
+    if node == members.me:
+        return group.failed is not None
+    peer = members.peers.get(node)
+    view = None if peer is None else peer.view(group.name)
+    return view is not None and view.failed
 
 
 def candidate(group: Group, node: NodeName, beliefs: Beliefs) -> Candidate:
@@ -107,5 +117,4 @@ def _peer_bar(group: Group, node: NodeName, members: Membership) -> str | None:
         return _BARRED_BY[peer.liveness]
     if peer.beat is not None and peer.beat.leaving:
         return "leaving"
-    view = peer.view(group.name)
-    return "marked failed" if view is not None and view.failed else None
+    return "marked failed" if _failed_on(node, group, members) else None

@@ -17,7 +17,6 @@ from .effects import (
     ClearGroup,
     Effect,
     Record,
-    Serve,
     Silence,
     StartGroup,
     StopGroup,
@@ -27,7 +26,8 @@ from .liveness import Liveness, PeerWatch
 from .membership import Membership
 from .model import GroupSpec
 from .placement import Placement
-from .units import LONG_AGO, NEVER, Duration, GroupName, Instant, NodeName, in_ms, readable
+from .serving import Serving
+from .units import NEVER, Duration, GroupName, Instant, NodeName, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,12 @@ class Group:
         """The configuration no longer has it: stop it, then forget it."""
         self.waiting: tuple[str, ...] = ()
         """What a claim still waits for."""
-        self.serving_until: Instant = LONG_AGO
+        self.serving = Serving(spec.name)
         self.last_owner: NodeName | None = None
         self.cause = ""
         self._next_op = next_op
         self._op = 0
         self._claim_seq = 0
-        self._created_seq = 0
-        self._dark = False
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
         self._met: NodeName | None = None
@@ -138,7 +136,8 @@ class Group:
         clearing = self.custody in (Custody.UNKNOWN, Custody.UNCLEAN)
         if op != self._op or not (clearing or self.custody is Custody.STOPPING):
             return None
-        self.custody, self.serving_until = Custody.STOPPED, LONG_AGO
+        self.custody = Custody.STOPPED
+        self.serving.end()
         if self._respec is not None:
             self.spec, self._respec = self._respec, None
         why = "nothing of it was left running" if clearing else "every resource is stopped"
@@ -149,7 +148,8 @@ class Group:
         stopping = (Custody.UNKNOWN, Custody.UNCLEAN, Custody.STOPPING)
         if op != self._op or self.custody not in stopping:
             return None
-        self.custody, self.serving_until = Custody.UNCLEAN, LONG_AGO
+        self.custody = Custody.UNCLEAN
+        self.serving.end()
         because = f"{resource} did not stop: {why}"
         return [
             Silence(self.name),
@@ -158,11 +158,7 @@ class Group:
 
     def lapsed(self, why: str) -> list[Effect]:
         """The kernel has let the lease go; what is served is created anew or stays silent."""
-        self.serving_until = LONG_AGO
-        if not self.custody.owns or self._dark:
-            return []
-        self._dark = True
-        return [Record(What.GROUP_DARK, f"the kernel no longer holds the lease: {why}", self.name)]
+        return self.serving.lapsed(self.custody.owns, why)
 
     # The step.
 
@@ -175,19 +171,19 @@ class Group:
                 return self._claim(world)
             case Custody.STARTING:
                 out = self._meet(world)
-                return out + self._renew(world) if self.custody is Custody.STARTING else out
+                return out + self._serve(world) if self.custody is Custody.STARTING else out
             case Custody.HELD:
                 return self._hold(world)
             case Custody.STOPPING if self._gentle:
-                return self._renew(world)
+                return self._yield(world) or self._serve(world)
             case _:
                 return []
 
     def next_deadline(self, world: World) -> Instant:
         """Return when a step would do something only because time passed."""
         deadlines = [NEVER]
-        if self.custody.owns and self.serving_until > world.now:
-            deadlines.append(self.serving_until)
+        if self.custody.owns and self.serving.until > world.now:
+            deadlines.append(self.serving.until)
             quiet = (peer.quiet_at(world.members.awake) for peer in world.members)
             deadlines.extend(at for at in quiet if at > world.now)
         if world.placement.review_in is not None:
@@ -195,47 +191,44 @@ class Group:
         return min(deadlines)
 
     def _consider_claim(self, world: World) -> list[Effect]:
-        members = world.members
-        self.waiting = ()
-        if world.leaving or self.removed or world.placement.node != self.me:
+        bar = self._bar(world)
+        if bar is not None:
+            self.waiting = (bar,) if world.placement.node == self.me else ()
             return []
-        if (holder := members.holder(self.name)) is not None:
-            self.waiting = (f"{holder.node} says {holder.custody(self.name)}",)
-            return []
-        if unclean := members.unclean_nodes(self.name):
-            self.waiting = tuple(f"{node} may still run it (unclean)" for node in unclean)
-            return []
-        terms = [v.term for peer in members if (v := peer.view(self.name)) is not None]
-        self.term = 1 + max([self.term, *terms])
+        views = [peer.view(self.name) for peer in world.members]
+        self.term = 1 + max([self.term, *(view.term for view in views if view is not None)])
         self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
         self.cause = self._why_claim(world)
         evidence = {"term": self.term, "from": self.last_owner}
         told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)
         return [told, *self._claim(world)]
 
+    def _bar(self, world: World) -> str | None:
+        """Return why this node may not claim the group now, or None."""
+        if world.leaving:
+            return "this node is leaving"
+        if self.removed:
+            return "the configuration no longer has it"
+        if world.placement.node != self.me:
+            return world.placement.reasons[0]
+        if (holder := world.members.holder(self.name)) is not None:
+            return f"{holder.node} says {holder.custody(self.name)}"
+        if unclean := world.members.unclean_nodes(self.name):
+            return f"{', '.join(unclean)} may still run it (unclean)"
+        return None
+
     def _claim(self, world: World) -> list[Effect]:
         """Start when the right is complete; else say what it waits for."""
         members = world.members
-        end = None
-        if world.leaving:
-            end = "this node is leaving"
-        elif self.removed:
-            end = "the configuration no longer has it"
-        elif world.placement.node != self.me:
-            end = world.placement.reasons[0]
-        elif (holder := members.holder(self.name)) is not None:
-            end = f"{holder.node} says {holder.custody(self.name)}"
-        elif unclean := members.unclean_nodes(self.name):
-            end = f"{unclean[0]} may still run it (unclean)"
-        if end is not None:
+        if (bar := self._bar(world)) is not None:
             self.custody, self.waiting = Custody.STOPPED, ()
-            return [Record(What.GROUP_CLAIM_ENDED, end, self.name)]
+            return [Record(What.GROUP_CLAIM_ENDED, bar, self.name)]
         answers = {peer.node: self._answer(peer, world) for peer in members}
         self.waiting = tuple(why for given, why in answers.values() if not given)
         if self.waiting:
             return []
         self.custody, self._op, self._met = Custody.STARTING, self._next_op(), None
-        self.serving_until, self._dark = LONG_AGO, False
+        self.serving.end()
         reasons = {node: why for node, (_, why) in answers.items()}
         evidence = {"term": self.term, "answers": reasons}
         because = "every configured peer answered, left, or is proven dead"
@@ -271,7 +264,7 @@ class Group:
             return out
         reason = self._release_reason(world)
         if reason is None:
-            return out + self._renew(world)
+            return out + self._serve(world)
         self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), True
         evidence = {"to": world.placement.node}
         return [
@@ -306,7 +299,7 @@ class Group:
             return self._conflict_ended()
         theirs = other.view(self.name)
         assert theirs is not None  # An owner was found by its view.
-        if theirs.strength(other.node) > self.view().strength(self.me):
+        if self._weaker_than(other):
             because = f"{other.node} owns it with the stronger claim"
             evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
             self._stop_hard()
@@ -323,6 +316,20 @@ class Group:
         evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
         return [Record(What.GROUP_MET, because, self.name, other.node, evidence)]
 
+    def _yield(self, world: World) -> list[Effect]:
+        """While stopping by plan: a stronger owner silences the addresses before their turn."""
+        other = world.members.owner(self.name)
+        if other is None or not self._weaker_than(other):
+            return []
+        self._gentle = False
+        self.serving.end()
+        because = f"{other.node} owns it with the stronger claim"
+        return [Silence(self.name), Record(What.GROUP_MET, because, self.name, other.node)]
+
+    def _weaker_than(self, other: PeerWatch) -> bool:
+        theirs = other.view(self.name)
+        return theirs is not None and theirs.strength(other.node) > self.view().strength(self.me)
+
     def _conflict_ended(self) -> list[Effect]:
         if self._met is None:
             return []
@@ -332,44 +339,10 @@ class Group:
         because = f"{other} let go: the neighbours are told again where the addresses are"
         return [Announce(self.name), Record(What.GROUP_MET, because, self.name, other)]
 
-    def _renew(self, world: World) -> list[Effect]:
-        """Serve as long as the acknowledgements allow (protocol.md 2.6).
-
-        The right is complete from the moment of `starting`: an address speaks as soon as it is up,
-        and does not wait for the scripts behind it.
-        """
-        now, members = world.now, world.members
-        if self.serving_until > now:
-            until = members.renewable_until(self.name, self.view(), now)
-            if until - self.serving_until < members.model.timing.keepalive // 4:
-                return []
-            self.serving_until = until
-            return [Serve(self.name, until, create=False)]
-        if not self.custody.owns:
-            return []
-        until = members.creatable_until(self.name, self.view())
-        if until <= now:
-            return self._darken(members)
-        if world.next_seq == self._created_seq:
-            return []  # A kernel that refuses is asked again after the next beat, not at once.
-        self.serving_until, self._created_seq = until, world.next_seq
-        out: list[Effect] = [Serve(self.name, until, create=True)]
-        if self._dark:
-            self._dark = False
-            out.append(Record(What.GROUP_LIT, "the peers acknowledge again", self.name))
-        return out
-
-    def _darken(self, members: Membership) -> list[Effect]:
-        if self._dark:
-            return []
-        self._dark = True
-        because = "no acknowledgement allows to serve it: the kernel keeps it silent"
-        evidence: dict[str, object] = {
-            peer.node: f"{peer.liveness}, promised until {in_ms(peer.promised)}"
-            for peer in members
-            if peer.promised != LONG_AGO
-        }
-        return [Record(What.GROUP_DARK, because, self.name, None, evidence)]
+    def _serve(self, world: World) -> list[Effect]:
+        """Serve from `starting` on: an address does not wait for the scripts behind it."""
+        owns = self.custody.owns
+        return self.serving.step(world.members, self.view(), world.now, world.next_seq, owns)
 
     def _fail(self, resource: str, because: str) -> list[Effect]:
         self.failed = because
@@ -384,7 +357,8 @@ class Group:
 
     def _stop_hard(self) -> None:
         self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
-        self.serving_until, self._dark, self._met = LONG_AGO, False, None
+        self._met = None
+        self.serving.end()
 
     def _why_claim(self, world: World) -> str:
         """Say in a sentence why the group comes to this node now."""

@@ -102,6 +102,8 @@ class PeerWatch:
         """When a later life than one already known here was first heard."""
         self.interval: Duration = Duration(0)
         """Between the two newest beats."""
+        self.tied = False
+        """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
         self._watched_since = now
         self._heard_at: Instant | None = None
 
@@ -146,10 +148,15 @@ class PeerWatch:
 
     @property
     def limit(self) -> Duration:
-        """The silence after which the peer is judged: its deadtime here, or initdead (2.1)."""
+        """The silence after which the peer is judged: its deadtime here, or initdead (2.1).
+
+        A peer that is not tied to this node may serve on its own account, and its last beats may
+        have been lost: it is granted the quiet time on top.
+        """
         if self.beat is None:
             return Duration(max(self.timing.initdead, self.timing.limit(self.timing.lease)))
-        return self.timing.limit(self.beat.lease)
+        loose = 0 if self.tied else self.timing.quiet
+        return Duration(self.timing.limit(self.beat.lease) + loose)
 
     # What happens.
 
@@ -173,6 +180,7 @@ class PeerWatch:
 
     def doubt(self) -> None:
         """Judge anew a peer that was gone: it may have come back while this node was away."""
+        self.tied = False
         if self.gone:
             self.liveness = Liveness.DOUBTED
 
@@ -232,8 +240,10 @@ class PeerWatch:
     def _take_ack(self, beat: Beat, mine: OwnBeats) -> None:
         ack = beat.acks.get(mine.node)
         if ack is None or ack.life != mine.life or ack.seq > mine.seq:
+            self.tied = False
             self.void_acks()
         else:
+            self.tied = ack.hears
             self.acked_seq, self.promised = ack.seq, mine.promise(ack.seq)
 
     def _judge(self, beat: Beat, now: Instant) -> None:

@@ -251,5 +251,6 @@ class Membership:
             why = f"never heard since this node started {readable(silence)} ago, the initdead"
             out.append(Record(What.PEER_DEAD, why, peer=peer.node, evidence=evidence))
         else:
-            why = f"nothing was heard for {readable(silence)}, the deadtime"
+            limit = "the deadtime" if peer.tied else "the deadtime and the quiet time"
+            why = f"nothing was heard for {readable(silence)}, {limit}"
             out.append(Record(What.PEER_DEAD, why, peer=peer.node, evidence=evidence))

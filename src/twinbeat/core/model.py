@@ -9,7 +9,7 @@ from .units import MS, Duration, GroupName, LinkName, NodeName
 
 
 class Proof(StrEnum):
-    """What counts as proof that a peer is dead (design.md section 5)."""
+    """What counts as proof that a peer is dead (protocol.md 2.5)."""
 
     PEER = "peer"
 

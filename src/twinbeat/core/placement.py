@@ -1,7 +1,7 @@
 """Who should own a group: a pure function of what is seen, which returns its reasons.
 
 Same facts, same answer, on every node. The order of the reasons is the order of the code below
-(design.md section 5). Placement gives no right to start anything: the claim does (`group`).
+(ARCHITECTURE.md 4). Placement gives no right to start anything: the claim does (`group`).
 """
 
 from collections.abc import Mapping

@@ -76,7 +76,7 @@ def _links(engine: "Engine", peer: PeerWatch, now: Instant) -> dict[LinkName, Li
 
 def _group(engine: "Engine", group: Group, now: Instant) -> GroupStatus:
     placement = engine.placements.get(group.name)
-    left = group.serving_until - now
+    left = group.serving.until - now
     return GroupStatus(
         owner=_serving_owner(group, engine.members),
         custody=group.custody,

@@ -46,11 +46,11 @@ def readable(span: int) -> str:
     """Return a span of nanoseconds as a person would say it: `850 ms`, `1.02 s`, `2 min 5 s`."""
     if span < 0:
         return "-" + readable(-span)
-    if span < 10 * MS:
+    if round(span / MS, 1) < 10:
         return f"{span / MS:.1f} ms"
-    if span < SECOND:
+    if round(span / MS) < 1000:
         return f"{span / MS:.0f} ms"
-    if span < 60 * SECOND:
+    if round(span / SECOND, 2) < 60:
         return f"{span / SECOND:.2f} s"
     minutes, rest = divmod(span // SECOND, 60)
     hours, minutes = divmod(minutes, 60)

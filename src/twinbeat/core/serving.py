@@ -1,0 +1,69 @@
+"""What this node lets its kernel serve of one group, and when that lapsed (protocol.md 2.6)."""
+
+from .beat import GroupView
+from .effects import Effect, Record, Serve, What
+from .membership import Membership
+from .units import LONG_AGO, GroupName, Instant, in_ms
+
+
+class Serving:
+    """The lease of one group: renewed while it lasts, created anew after a lapse."""
+
+    def __init__(self, group: GroupName) -> None:
+        self.until: Instant = LONG_AGO
+        """Until when the kernel was told to let the group's addresses speak."""
+        self._group = group
+        self._dark = False
+        self._created_seq = 0
+
+    def end(self) -> None:
+        """Serve no longer; a later start begins afresh."""
+        self.until, self._dark = LONG_AGO, False
+
+    def step(
+        self, members: Membership, mine: GroupView, now: Instant, next_seq: int, owns: bool
+    ) -> list[Effect]:
+        """Renew the lease, or create it when this node owns the group and may."""
+        if self.until > now:
+            until = members.renewable_until(self._group, mine, now)
+            if until - self.until < members.model.timing.keepalive // 4:
+                return []
+            self.until = until
+            return [Serve(self._group, until, create=False), *self._lighten()]
+        if not owns:
+            return []
+        until = members.creatable_until(self._group, mine)
+        if until <= now:
+            return self._darken(members)
+        if next_seq == self._created_seq:
+            return []  # A kernel that refuses is asked again after the next beat, not at once.
+        self.until, self._created_seq = until, next_seq
+        return [Serve(self._group, until, create=True)]
+
+    def lapsed(self, owns: bool, why: str) -> list[Effect]:
+        """The kernel let the lease go, or refused it."""
+        self.until = LONG_AGO
+        if not owns or self._dark:
+            return []
+        self._dark = True
+        because = f"the kernel no longer holds the lease: {why}"
+        return [Record(What.GROUP_DARK, because, self._group)]
+
+    def _lighten(self) -> list[Effect]:
+        """A lease that is renewed was accepted by the kernel: only then the dark has ended."""
+        if not self._dark:
+            return []
+        self._dark = False
+        return [Record(What.GROUP_LIT, "the peers acknowledge again", self._group)]
+
+    def _darken(self, members: Membership) -> list[Effect]:
+        if self._dark:
+            return []
+        self._dark = True
+        because = "no acknowledgement allows to serve it: the kernel keeps it silent"
+        evidence: dict[str, object] = {
+            peer.node: f"{peer.liveness}, promised until {in_ms(peer.promised)}"
+            for peer in members
+            if peer.promised != LONG_AGO
+        }
+        return [Record(What.GROUP_DARK, because, self._group, None, evidence)]
