@@ -1,5 +1,6 @@
 """The three ways a datagram travels, as what they ask of a pair of UDP sockets."""
 
+import ctypes
 import socket
 import struct
 from collections.abc import Callable
@@ -16,6 +17,17 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 Option = tuple[int, int, int | bytes]
 """What `setsockopt` takes: level, name, value."""
+
+_SO_ATTACH_FILTER = 26
+_NO_OWN_PACKETS = ctypes.create_string_buffer(
+    # Classic BPF (linux/filter.h): load the packet's type; drop it if it is PACKET_LOOPBACK.
+    struct.pack("=HBBI", 0x20, 0, 0, 0xFFFFF000 + 4)
+    + struct.pack("=HBBI", 0x15, 0, 1, socket.PACKET_LOOPBACK)
+    + struct.pack("=HBBI", 0x06, 0, 0, 0)
+    + struct.pack("=HBBI", 0x06, 0, 0, 0xFFFFFFFF),
+    32,
+)
+"""A filter that lets the kernel drop what this machine broadcast itself, before it wakes us."""
 
 _LOW_DELAY = 0x10
 """The type of service of Heartbeat's unicast packets (RFC 1349)."""
@@ -55,6 +67,13 @@ def _broadcast(port: int, interface: Interface) -> Path:
         socket.AF_INET,
         listen=("", port),
         to=(broadcast_address(interface), port),
+        receiving=(
+            (
+                socket.SOL_SOCKET,
+                _SO_ATTACH_FILTER,
+                struct.pack("@HP", 4, ctypes.addressof(_NO_OWN_PACKETS)),
+            ),
+        ),
         sending=(
             (socket.SOL_SOCKET, socket.SO_BROADCAST, 1),
             (socket.SOL_SOCKET, socket.SO_DONTROUTE, 1),

@@ -109,16 +109,16 @@ class UdpLink:
         return True
 
     def receive(self) -> list[bytes]:
-        """Return all datagrams that wait (at most 512, oldest first), own ones looped back too."""
+        """Return all datagrams that wait (at most 512, oldest first), but no own broadcasts."""
         packets: list[bytes] = []
-        if self._receiver is None:
+        if self._receiver is None or self._watch is None:
             return packets
         try:
-            while len(packets) < MAX_PACKETS:
+            while len(packets) < MAX_PACKETS and self._watch.poll(0):
                 size = self._receiver.recv_into(self._buffer)
                 packets.append(bytes(self._buffer[:size]))
         except OSError:
-            pass  # Nothing waits any more; an error of the socket is cleared by being read.
+            pass  # An error of the socket is cleared by being read.
         return packets
 
     def close(self) -> None:

@@ -66,7 +66,6 @@ class DecisionLoop:
                 self._handle(self._inbox.popleft())
             if clock.now() >= self._due:
                 self._handle(TimePassed())
-                self._take_in()  # What was broadcast is back already: spare the loop a round.
             self._sleep()
         except Exception as error:
             self.end()

@@ -6,7 +6,6 @@ peer nor a stranger fills the log.
 """
 
 import traceback
-from collections import deque
 from dataclasses import dataclass
 
 from twinbeat.agents.base import Log
@@ -23,9 +22,6 @@ from . import clock
 TELL_AGAIN_NS = 60 * SECOND
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
-
-ECHOES = 8
-"""Own packets that are known again without being read: more than are under way at once."""
 
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
@@ -66,7 +62,6 @@ class Mail:
         self._log = log
         self._guard = ReplayGuard()
         self._drops: dict[str, Drop] = {}
-        self._sent: deque[bytes] = deque(maxlen=ECHOES)
         self.believe(nodes, keyring)
 
     def believe(self, nodes: tuple[NodeName, ...], keyring: Keyring) -> None:
@@ -78,14 +73,10 @@ class Mail:
     def seal(self, beat: Beat) -> bytes:
         """Return the packet that says a beat."""
         envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
-        packet = codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
-        self._sent.append(packet)
-        return packet
+        return codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
 
     def open(self, packet: bytes, link: str) -> Beat | None:
         """Return the beat of a packet if it is to be believed; else count why not."""
-        if packet in self._sent:
-            return None  # A broadcast comes back to its sender; reading it would tell nothing.
         try:
             beat = heartbeat.unpack(codec.decode(packet, self._keyring))
         except WireError as error:
@@ -97,7 +88,7 @@ class Mail:
             self._drop(FAULT, f"{error!r} at {where.filename}:{where.lineno}, on {link}")
             return None
         if beat.node == self.me:
-            if beat.life.token != self._token:
+            if beat.life.token != self._token:  # Our own may come back from a multicast link.
                 self._drop(OWN_NAME, f"another life of {self.me} is heard on {link}")
             return None
         if beat.node not in self._nodes:
