@@ -63,6 +63,7 @@ def power_off(gap_ms: int = 1000, two_ms: int = 0, lost: int = 200) -> Result:
         two_seen=two,
         two_served=[],
         stalled=0,
+        undone=[],
         problems=[],
         scene=scene,
     )

@@ -1,17 +1,16 @@
 """The laboratory itself, with addresses moved by hand and no daemon."""
 
 import asyncio
-import json
 import os
 import stat
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_cage import in_cage
 
-from twinbeat.lab import cage, files, kernel, topology
+from twinbeat.lab import files, kernel, topology
 from twinbeat.lab.files import TIMINGS, Place
 from twinbeat.lab.ownership import Ownership, Standing
 from twinbeat.lab.stage import Stage
@@ -27,24 +26,7 @@ Caged = Callable[[Callable[[], Awaitable[Any]]], Any]
 
 @pytest.fixture
 def caged(tmp_path: Path) -> Caged:
-    """Run a coroutine function in the cage and return what it returned, by way of JSON."""
-
-    def run(body: Callable[[], Awaitable[Any]]) -> Any:
-        if os.geteuid() != 0 or sys.platform != "linux":
-            pytest.skip("needs root and network namespaces")
-        answer = tmp_path / "answer.json"
-
-        def inside(_outer: int) -> int:
-            async def work() -> None:
-                answer.write_text(json.dumps(await body()))
-
-            asyncio.run(work())
-            return 0
-
-        assert cage.run(inside) == 0
-        return json.loads(answer.read_text())
-
-    return run
+    return lambda body: in_cage(body, tmp_path)
 
 
 async def address(namespace: str, verb: str) -> int:

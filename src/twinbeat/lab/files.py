@@ -12,6 +12,8 @@ from pathlib import Path
 
 from .topology import SEATS, VIRTUAL_IP, Seat
 
+GROUP = VIRTUAL_IP
+"""A haresources group is named by its first resource word."""
 HOME = Path("/run/lab")
 """In the cage's private tmpfs."""
 

@@ -1,212 +1,224 @@
-"""What the bench measures: moves as the client sees them, an idle daemon, and one beside load."""
+"""What the bench measures of every contender: moves as the client sees them, idle clusters."""
 
 import asyncio
-import os
-import statistics
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from twinbeat.control.client import Client
-from twinbeat.control.shapes import EntryShape
-
 from . import kernel, topology
+from .contender import Contender
+from .figures import OURS, Figure, Score
 from .files import Timing
 from .kernel import MS
-from .node import Node
-from .stage import Stage
-from .steps import BY_NAME, Player, Result
-from .view import Span, gaps, summary
+from .ownership import Standing
+from .stage import Stage, Unmet
+from .steps import BY_NAME, CALM_S, HOME, Player, Result, Step
+from .topology import SEATS, BuildError
 
+Kind = type[Contender]
 Say = Callable[[str], None]
 
-SETTLE_S = 3.0
-"""How long a cluster is left alone before it counts as idle."""
-LOOPS = 32
-TAKEOVERS, LAPSES = "group held", "group dark"
-"""Journal entries that must not appear while nothing happens."""
-
-
-@dataclass(slots=True)
-class Figure:
-    """One number, measured several times; `target` is an upper bound, None where none is set."""
-
-    name: str
-    unit: str
-    target: float | None = None
-    peer: str = ""
-    """What Heartbeat 3.0.6 or keepalived reached on the same bench."""
-    runs: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        """The median of all runs."""
-        return statistics.median(self.runs) if self.runs else float("nan")
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the median is within the target; what must never happen, not even once."""
-        if self.target is None or not self.runs:
-            return None
-        return (max(self.runs) if self.target == 0 else self.median) <= self.target
+SETTLE_S = 6.0
+"""How long a cluster is left alone before it counts as idle: all announcements are made by then."""
+AWAY_S = 6.0
+"""How long a daemon stays killed or frozen, whatever the other node does meanwhile."""
+REST_S = 3.0
+"""How long a cluster rests before each step, so that the step before is over for all it does."""
+RECOVERY_S = 30.0
+"""How long both nodes may need afterwards until the preferred one alone serves."""
 
 
 class Failed(Exception):  # noqa: N818 - it says what happened
     """A step did not do what it should, so there is nothing to measure."""
 
 
-async def moves(timing: Timing, runs: int, say: Say) -> list[Figure]:
-    """Play every step `runs` times and return what the client saw of each."""
-    deadtime = timing.deadtime
-    table: dict[str, list[Figure]] = {
-        "power-off": [
-            Figure("power-off: ping gap beyond the deadtime", "ms", 30, "Heartbeat 254"),
-            Figure("power-off: HTTP gap beyond the deadtime", "ms", None, "Heartbeat 297"),
-        ]
-    }
-    for name, peer in (
-        ("stop", "Heartbeat 295"),
-        ("return", "Heartbeat 277"),
-        ("handover", "Heartbeat 250"),
-        ("failback", ""),
-    ):
-        table[name] = [
-            Figure(f"{name}: ping gap", "ms", 50, peer),
-            Figure(f"{name}: HTTP gap", "ms", None, ""),
-        ]
-    for name in ("daemon-killed", "daemon-frozen"):
-        table[name] = [
-            Figure(f"{name}: two owners", "ms", 0, "keepalived: for ever"),
-            Figure(f"{name}: ping gap", "ms"),
-        ]
-    start, stop = Figure("the web server's script: start", "ms"), Figure("... stop", "ms")
-    async with Stage(timing) as stage:
-        await _time_the_script(stage.first, runs, start, stop)
+async def _killed(stage: Stage) -> None:
+    stage.mark("kill -9 to the daemon of node1: httpd and the address stay behind")
+    await stage.first.daemon.kill()
+    await asyncio.sleep(AWAY_S)
+    stage.mark("the daemon of node1 is started again")
+    await stage.first.daemon.start()
+    await _recovery(stage)
+
+
+async def _frozen(stage: Stage) -> None:
+    stage.mark("SIGSTOP to the daemon of node1: httpd and the address stay behind")
+    stage.first.daemon.freeze()
+    await asyncio.sleep(AWAY_S)
+    stage.mark("SIGCONT to the daemon of node1")
+    stage.first.daemon.thaw()
+    await _recovery(stage)
+
+
+async def _recovery(stage: Stage) -> None:
+    """Wait until the preferred node alone serves; who never does is measured all the same."""
+
+    async def settled() -> bool:
+        stands = [stage.ownership.standing(node.name) for node in stage.nodes]
+        alone = stands[0] is Standing.SERVING and stands[1] is not Standing.SERVING
+        return alone and await stage.owned_by(stage.first.name)
+
+    with suppress(Unmet, BuildError):
+        await stage.until(settled, RECOVERY_S, f"{stage.first.name} alone serves")
+    await asyncio.sleep(CALM_S)
+
+
+KILLED = Step(f"killed for {AWAY_S:g} s", "the owner's daemon is killed", HOME, HOME, _killed, None)
+FROZEN = Step(f"frozen for {AWAY_S:g} s", "the owner's daemon is frozen", HOME, HOME, _frozen, None)
+COLD_START = BY_NAME["cold-start"]
+MOVES = ("stop", "return", "power-off", "return-after-power-off", "handover", "failback")
+ROUND = (COLD_START, *(BY_NAME[name] for name in MOVES), KILLED, COLD_START, FROZEN)
+"""One run; after a fault everything is built anew, for not every contender finds back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read from a step's result, given the contender's detection time in milliseconds."""
+
+    step: str
+    name: str
+    read: Callable[[Result, float], float]
+    target: float | None = None
+
+
+def _ping(result: Result, _detection: float) -> float:
+    return result.ping.gap / MS
+
+
+def _page(result: Result, _detection: float) -> float:
+    return result.http.gap / MS
+
+
+def _two(result: Result, _detection: float) -> float:
+    return result.two_owners / MS
+
+
+READINGS = (
+    Reading("power-off", "ping gap beyond detection", lambda r, d: _ping(r, d) - d, 30),
+    Reading("power-off", "page gap beyond detection", lambda r, d: _page(r, d) - d),
+    Reading("stop", "ping gap", _ping, 50),
+    Reading("stop", "page gap", _page),
+    Reading("return", "ping gap", _ping, 50),
+    Reading("return", "page gap", _page),
+    Reading("handover", "ping gap", _ping, 50),
+    Reading("handover", "page gap", _page),
+    Reading("failback", "ping gap", _ping, 50),
+    Reading("failback", "page gap", _page),
+    *(
+        reading
+        for name in (KILLED.name, FROZEN.name)
+        for reading in (
+            Reading(name, "two owners", _two, 0),
+            Reading(name, "ping gap", _ping),
+        )
+    ),
+)
+
+
+async def moves(
+    kinds: Sequence[Kind], timing: Timing, runs: int, say: Say
+) -> tuple[list[Figure], list[str]]:
+    """Play every step `runs` times, the contenders taking turns, so that a busy minute hits all.
+
+    Returns the figures, and what could not be measured in words.
+    """
+    rows = [(r, Figure(f"{r.step}: {r.name}", "ms", r.target)) for r in READINGS]
+    waited = Figure("(the client itself kept waiting)", "ms")
+    problems: list[str] = []
+    for run in range(runs):
+        for kind in kinds:
+            head = f"run {run + 1} of {runs}: {kind.title}"
+            detection = kind(SEATS[1], timing).detection
+            try:
+                async for result in _round(kind, timing, head, say):
+                    problems += [f"{head}: {result.name}: {p}" for p in result.undone]
+                    waited.of(kind.title).runs.append(result.stalled / MS)
+                    for reading, figure in rows:
+                        if reading.step == result.name:
+                            _note(figure.of(kind.title), reading, result, detection)
+            except BuildError as error:
+                problems.append(f"{head}: {error}")
+    return [*(figure for _, figure in rows), waited], problems
+
+
+async def _round(kind: Kind, timing: Timing, head: str, say: Say) -> AsyncIterator[Result]:
+    async with Stage(timing, kind) as stage:
         player = Player(stage)
-        for run in range(runs):
-            for name in BY_NAME:
-                say(f"run {run + 1} of {runs}: {name}")
-                result = await player.step(BY_NAME[name])
-                if problems := [p for p in result.problems if "allowed" not in p]:
-                    raise Failed(f"{name}, run {run + 1}: {'; '.join(problems)}")
-                _note(table.get(name, []), result, deadtime)
-    return [figure for figures in table.values() for figure in figures] + [start, stop]
+        for step in ROUND:
+            say(f"{head}: {step.name}")
+            await asyncio.sleep(REST_S)
+            yield await player.step(step)
 
 
-def _note(figures: list[Figure], result: Result, deadtime: int) -> None:
-    for figure in figures:
-        seen = result.http if "HTTP" in figure.name else result.ping
-        value = result.two_owners / MS if "two owners" in figure.name else seen.gap / MS
-        figure.runs.append(value - deadtime if "beyond" in figure.name else value)
+def _note(score: Score, reading: Reading, result: Result, detection: float) -> None:
+    if result.undone:
+        score.failed += 1
+    else:
+        score.runs.append(reading.read(result, detection))
 
 
-async def _time_the_script(node: Node, runs: int, start: Figure, stop: Figure) -> None:
-    script = str(node.place.config / "resource.d" / "httpd")
-    for _ in range(runs):
-        for figure, verb in ((start, "start"), (stop, "stop")):
-            began = kernel.now()
-            await topology.command("ip", "netns", "exec", node.seat.namespace, script, verb)
-            figure.runs.append((kernel.now() - began) / MS)
-
-
-async def idle(timing: Timing, seconds: float, say: Say) -> list[Figure]:
-    """Leave a cluster alone for `seconds` and return what its owner's daemon costs."""
-    cpu = Figure(
-        f"idle at keepalive {timing.keepalive} ms: CPU", "% of a core", 0.35, "Heartbeat 0.35"
-    )
-    rss = Figure("... resident memory", "MB", 45, "Heartbeat 25")
-    pss = Figure("... its share of it (PSS)", "MB", None, "Heartbeat 7.5")
-    say(f"idle for {seconds:.0f} s")
+async def script(timing: Timing, runs: int) -> list[Figure]:
+    """Time the web server's script outside any cluster: what a page's gap holds beside the move."""
+    figures = [Figure(f"httpd's script: {verb}", "ms") for verb in ("start", "stop")]
     async with Stage(timing) as stage:
-        await _started(stage)
-        await asyncio.sleep(SETTLE_S)
-        began = [(kernel.now(), cpu_time(node.pid)) for node in stage.nodes]
-        await asyncio.sleep(seconds)
-        for node, (then, used) in zip(stage.nodes, began, strict=True):
-            cpu.runs.append(100 * (cpu_time(node.pid) - used) / (kernel.now() - then))
-            rss.runs.append(_kilobytes(node.pid, "status", "VmRSS") / 1024)
-            pss.runs.append(_kilobytes(node.pid, "smaps_rollup", "Pss") / 1024)
-    return [cpu, rss, pss]
+        path = str(stage.first.place.config / "resource.d" / "httpd")
+        for _ in range(runs):
+            for figure, verb in zip(figures, ("start", "stop"), strict=True):
+                began = kernel.now()
+                await topology.command("ip", "netns", "exec", SEATS[0].namespace, path, verb)
+                figure.of(OURS).runs.append((kernel.now() - began) / MS)
+    return figures
 
 
-async def beside_load(realtime: bool, seconds: float, say: Say) -> list[Figure]:
-    """Run 10 ms / 50 ms beside 32 busy loops and count what went wrong."""
-    kind = "with SCHED_RR" if realtime else "without SCHED_RR"
-    timing = Timing("10 ms / 50 ms", 10, 25, 50, 2_000, realtime)
-    bound = 0.0 if realtime else None
-    head = f"10 ms / 50 ms beside {LOOPS} loops, {kind}"
-    takeovers = Figure(f"{head}: false takeovers", "", bound)
-    lapses = Figure("... lease lapses", "", bound)
-    echo = Figure("... ping gap", "ms")
-    silences = Figure("... ping gaps above 50 ms", "", bound)
-    stall = Figure("... the client itself kept waiting", "ms")
-    say(f"{head}, {seconds:.0f} s")
-    async with Stage(timing) as stage:
-        _hurry(os.getpid(), stage.client_pid)
-        await _started(stage)
-        await asyncio.sleep(SETTLE_S)
-        async with _busy_loops():
-            start = kernel.now()
-            await asyncio.sleep(seconds)
-            end = kernel.now()
-        await stage.settle()
-        window = Span(start, end)
-        entries = [entry for node in stage.nodes for entry in await _entries(node, window)]
-        takeovers.runs.append(_count(entries, TAKEOVERS))
-        lapses.runs.append(_count(entries, LAPSES))
-        answered = [ping.received for ping in stage.view.pings if ping.received]
-        echo.runs.append(summary(stage.view.pings, window).gap / MS)
-        silences.runs.append(sum(gap.length > 50 * MS for gap in gaps(answered, window)))
-        stall.runs.append(stage.view.stalled(window) / MS)
-    return [takeovers, lapses, echo, silences, stall]
-
-
-async def _started(stage: Stage) -> None:
-    result = await Player(stage).step(BY_NAME["cold-start"])
-    if result.problems:
-        raise Failed(f"cold-start: {'; '.join(result.problems)}")
-
-
-async def _entries(node: Node, window: Span) -> list[EntryShape]:
-    async with Client(node.place.socket) as client:
-        history = await client.history(2000)
-    return [entry for entry in history["entries"] if window.holds(entry["at"])]
-
-
-def _count(entries: Iterable[EntryShape], what: str) -> int:
-    return sum(entry["what"] == what for entry in entries)
-
-
-@asynccontextmanager
-async def _busy_loops() -> AsyncIterator[None]:
-    loops = [
-        await asyncio.create_subprocess_exec("sh", "-c", "while :; do :; done")
-        for _ in range(LOOPS)
-    ]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            await loop.wait()
-
-
-def _hurry(*pids: int) -> None:
-    """Let those who measure run beside the load; what they start does not inherit it."""
-    for pid in pids:
+async def idle(
+    kinds: Sequence[Kind], timing: Timing, seconds: float, say: Say
+) -> tuple[list[Figure], list[str]]:
+    """Leave each cluster alone for `seconds` and return what the daemon of each node costs."""
+    cpu = Figure("idle: CPU of its processes", "% of a core", 0.35)
+    rss = Figure("... resident memory (RSS)", "MB", 45)
+    pss = Figure("... its share of it (PSS)", "MB")
+    processes = Figure("... processes", "")
+    problems = []
+    for kind in kinds:
+        say(f"idle for {seconds:.0f} s: {kind.title}")
         try:
-            os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-        except PermissionError:
-            return  # Then the client's own waiting is reported with the figures.
+            async with Stage(timing, kind) as stage:
+                await start_both(stage)
+                await asyncio.sleep(SETTLE_S)
+                pids = {node.name: node.daemon.pids() for node in stage.nodes}
+                began = {name: (kernel.now(), cpu_time(tree)) for name, tree in pids.items()}
+                await asyncio.sleep(seconds)
+                for name, tree in pids.items():
+                    then, used = began[name]
+                    share = 100 * (cpu_time(tree) - used) / (kernel.now() - then)
+                    cpu.of(kind.title).runs.append(share)
+                    rss.of(kind.title).runs.append(_megabytes(tree, "status", "VmRSS"))
+                    pss.of(kind.title).runs.append(_megabytes(tree, "smaps_rollup", "Pss"))
+                    processes.of(kind.title).runs.append(len(tree))
+        except (Failed, BuildError, OSError) as error:
+            problems.append(f"idle: {kind.title}: {error}")
+    return [cpu, rss, pss, processes], problems
 
 
-def cpu_time(pid: int) -> int:
-    """Return the nanoseconds that all threads of a process have been on a CPU."""
+async def start_both(stage: Stage) -> None:
+    """Play the cold start; raises `Failed`."""
+    result = await Player(stage).step(COLD_START)
+    if result.undone:
+        raise Failed(f"cold-start: {'; '.join(result.undone)}")
+
+
+def cpu_time(pids: Sequence[int]) -> int:
+    """Return the nanoseconds that all threads of these processes have been on a CPU."""
     return sum(
         int((task / "schedstat").read_text().split()[0])
+        for pid in pids
         for task in Path(f"/proc/{pid}/task").iterdir()
     )
+
+
+def _megabytes(pids: Sequence[int], file: str, name: str) -> float:
+    return sum(_kilobytes(pid, file, name) for pid in pids) / 1024
 
 
 def _kilobytes(pid: int, file: str, name: str) -> float:

@@ -5,9 +5,9 @@ from typing import Any
 
 from twinbeat.control.shapes import MoveShape
 
+from .files import GROUP
 from .kernel import MS, SECOND
 from .node import LogLine
-from .stage import GROUP
 from .steps import Result
 from .view import Summary
 

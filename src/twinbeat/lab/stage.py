@@ -10,15 +10,15 @@ from typing import Self
 
 from . import files, kernel, topology
 from .capture import Capture, Heartbeat
+from .contender import Contender
 from .files import Timing
 from .kernel import MS
 from .node import LogLine, Node
 from .ownership import Ownership
-from .topology import CLIENT, SEATS, SWITCH, VIRTUAL_IP, BuildError
+from .topology import CLIENT, SEATS, SWITCH, VIRTUAL_IP, BuildError, Seat
+from .twinbeat_daemon import TwinbeatDaemon
 from .view import ClientView, Span
 
-GROUP = VIRTUAL_IP
-"""A haresources group is named by its first resource word."""
 SAMPLE_S = 0.010
 POLL_S = 0.025
 FRESH = 60 * MS
@@ -40,11 +40,13 @@ class Mark:
 class Stage:
     """Two nodes and a client, built on entry and gone on exit."""
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(
+        self, timing: Timing, contender: Callable[[Seat, Timing], Contender] = TwinbeatDaemon
+    ) -> None:
         self.timing = timing
         self.heard: Callable[[Heartbeat], None] | None = None
         """Called with every heartbeat that passes the switch."""
-        self.nodes = [Node(seat) for seat in SEATS]
+        self.nodes = [Node(seat, contender(seat, timing)) for seat in SEATS]
         self.view = ClientView()
         self.ownership = Ownership(VIRTUAL_IP)
         self.marks: list[Mark] = []
@@ -57,6 +59,7 @@ class Stage:
             await topology.build_switches()
             files.write_all(self.timing)
             for node in self.nodes:
+                node.daemon.furnish()
                 await self.power_on(node)
             undo.enter_context(self._capturing())
             await undo.enter_async_context(self._probing())
@@ -109,13 +112,7 @@ class Stage:
 
     async def owner_told(self) -> str | None:
         """Return the owner of the group, if every daemon that runs names the same one as held."""
-        told = set()
-        for node in self.nodes:
-            if not node.running:
-                continue
-            status = await node.status()
-            group = status["groups"].get(GROUP) if status else None
-            told.add(group["owner"] if group and group["state"] == "held" else None)
+        told = {await node.daemon.owner() for node in self.nodes if node.daemon.running}
         return told.pop() if len(told) == 1 else None
 
     async def owned_by(self, owner: str) -> bool:
@@ -129,7 +126,7 @@ class Stage:
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
             self._check_laboratory()
-            self._check_daemons()
+            await self._check_daemons()
             if kernel.now() > deadline:
                 raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
             await asyncio.sleep(POLL_S)
@@ -151,10 +148,11 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    def _check_daemons(self) -> None:
+    async def _check_daemons(self) -> None:
         for node in self.nodes:
-            if node.process is not None and node.process.returncode is not None:
-                code, node.process = node.process.returncode, None
+            process = node.daemon.process
+            if process is not None and process.returncode is not None:
+                code = await node.daemon.ended()
                 raise Unmet(f"the daemon of {node.name} ended with {code}: {node.last_words()}")
 
     def _check_laboratory(self) -> None:
@@ -164,14 +162,7 @@ class Stage:
 
     async def _seen_instead(self) -> str:
         seen = self.owner_seen() or "nobody"
-        told = []
-        for node in self.nodes:
-            status = await node.status()
-            group = status["groups"].get(GROUP) if status else None
-            if group:
-                told.append(f"{node.name} says {group['owner'] or 'nobody'} ({group['state']})")
-            else:
-                told.append(f"{node.name} does not answer")
+        told = [await node.daemon.says() for node in self.nodes]
         return f"the client sees {seen}, {', '.join(told)}"
 
     @contextmanager

@@ -9,11 +9,11 @@ from twinbeat.control.protocol import Refused
 from twinbeat.control.shapes import MoveShape
 
 from . import kernel
-from .files import Timing
+from .files import GROUP, Timing
 from .kernel import MS
 from .node import LogLine, Node
 from .ownership import Standing
-from .stage import GROUP, Mark, Stage, Unmet
+from .stage import Mark, Stage, Unmet
 from .topology import BuildError
 from .view import Span, Summary, summary, total
 
@@ -73,7 +73,10 @@ class Result:
     """When two kernels would have answered."""
     stalled: int
     """How long the client itself was not scheduled, at the longest."""
+    undone: list[str]
+    """What the step waits for and did not come about."""
     problems: list[str]
+    """That, and every expectation that the numbers do not meet."""
     scene: "Scene"
 
     @property
@@ -107,7 +110,7 @@ class Scene:
 async def _cold_start(stage: Stage) -> None:
     stage.mark("both daemons are started")
     for node in stage.nodes:
-        await node.start_daemon()
+        await node.daemon.start()
     await _owner_becomes(stage, stage.first)
 
 
@@ -119,7 +122,7 @@ async def _stop(stage: Stage) -> None:
 
 async def _return(stage: Stage) -> None:
     stage.mark("the daemon of node1 is started")
-    await stage.first.start_daemon()
+    await stage.first.daemon.start()
     await _owner_becomes(stage, stage.first)
 
 
@@ -132,37 +135,37 @@ async def _power_off(stage: Stage) -> None:
 async def _power_on(stage: Stage) -> None:
     stage.mark("node1 is built anew, and its daemon started")
     await stage.power_on(stage.first)
-    await stage.first.start_daemon()
+    await stage.first.daemon.start()
     await _owner_becomes(stage, stage.first)
 
 
 async def _handover(stage: Stage) -> None:
-    stage.mark(f"twinbeat handover --to {stage.second.name}")
-    await stage.first.handover(GROUP, stage.second.name)
+    stage.mark(f"an operator hands the group over to {stage.second.name}")
+    await stage.first.daemon.handover()
     await _owner_becomes(stage, stage.second)
 
 
 async def _failback(stage: Stage) -> None:
-    stage.mark("twinbeat failback")
-    await stage.first.failback(GROUP)
+    stage.mark("an operator lets it fail back")
+    await stage.first.daemon.failback()
     await _owner_becomes(stage, stage.first)
 
 
 async def _daemon_killed(stage: Stage) -> None:
     stage.mark("kill -9 to the daemon of node1: httpd and the address stay behind")
-    await stage.first.kill_daemon()
+    await stage.first.daemon.kill()
     await _owner_becomes(stage, stage.second)
     stage.mark("the daemon of node1 is started again")
-    await stage.first.start_daemon()
+    await stage.first.daemon.start()
     await _owner_becomes(stage, stage.first)
 
 
 async def _daemon_frozen(stage: Stage) -> None:
     stage.mark("SIGSTOP to the daemon of node1: httpd and the address stay behind")
-    stage.first.freeze()
+    stage.first.daemon.freeze()
     await _owner_becomes(stage, stage.second)
     stage.mark("SIGCONT to the daemon of node1")
-    stage.first.thaw()
+    stage.first.daemon.thaw()
     await _owner_becomes(stage, stage.first)
 
 
@@ -217,41 +220,42 @@ class Player:
 
     async def step(self, step: Step) -> Result:
         """Play one step, after what it needs, and measure it; afterwards the next may follow."""
-        problems: list[str] = []
+        undone: list[str] = []
         try:
             await self._prepare(step.needs)
         except (Unmet, Refused, BuildError, TimeoutError) as error:
-            problems.append(f"it could not be prepared: {error}")
+            undone.append(f"it could not be prepared: {error}")
         self.begin(f"{step.name}: {step.does}")
         before = self.stage.owner_seen()
         start = kernel.now()
-        if not problems:
+        if not undone:
             try:
                 await step.play(self.stage)
                 self.situation = step.leaves
             except (Unmet, Refused, BuildError, TimeoutError) as error:
-                problems.append(str(error) or f"not within {GO_DOWN_S:g} s")
+                undone.append(str(error) or f"not within {GO_DOWN_S:g} s")
         window = Span(start, await self.stage.settle())
-        result = await self._measure(step, window, before, problems)
-        if problems:
-            await self._back_to_nothing()
+        result = await self._measure(step, window, before, undone)
+        if undone:
+            await self.reset()
         return result
 
     async def _prepare(self, needs: Situation) -> None:
         if needs is DOWN and self.situation is not DOWN:
-            await self._back_to_nothing()
+            await self.reset()
         for step in way(self.situation, needs):
             self.begin(f"preparing: {step.does}")
             await step.play(self.stage)
             self.situation = step.leaves
 
-    async def _back_to_nothing(self) -> None:
+    async def reset(self) -> None:
+        """Take both nodes' power and give it back: nothing runs then."""
         self.begin("preparing: both nodes lose power and get it back")
         await self.stage.reset()
         self.situation = DOWN
 
     async def _measure(
-        self, step: Step, window: Span, before: str | None, problems: list[str]
+        self, step: Step, window: Span, before: str | None, undone: list[str]
     ) -> Result:
         stage, view = self.stage, self.stage.view
         after = stage.owner_seen()
@@ -270,7 +274,8 @@ class Player:
             two_seen=view.two_answered(window),
             two_served=stage.ownership.two_served(window),
             stalled=view.stalled(window),
-            problems=problems,
+            undone=undone,
+            problems=list(undone),
             scene=Scene(
                 window=seen,
                 marks=marks,
@@ -280,10 +285,10 @@ class Player:
                 announcements=[a for a in view.announcements if seen.holds(a[0])],
                 heartbeats=[(h.at, h.node) for h in stage.capture.within(seen)],
                 lines=stage.lines_within(window),
-                why=await teller.why(GROUP) if teller else None,
+                why=await teller.daemon.why() if teller else None,
             ),
         )
-        problems += judge(step, result, stage.timing)
+        result.problems.extend(judge(step, result, stage.timing))
         return result
 
 
@@ -312,7 +317,7 @@ def judge(step: Step, result: Result, timing: Timing) -> list[str]:
 async def _owner_becomes(stage: Stage, owner: Node) -> None:
     """Wait until everybody agrees on the owner, and then that it stays so for a moment."""
     timing = stage.timing
-    patience = (timing.initdead + 3 * timing.deadtime) / 1000 + 10
+    patience = (timing.initdead + 3 * timing.deadtime) / 1000 + owner.daemon.patience
 
     async def agreed() -> bool:
         return await stage.owned_by(owner.name)
@@ -325,7 +330,7 @@ async def _owner_becomes(stage: Stage, owner: Node) -> None:
 
 async def _clean_stop(node: Node) -> None:
     try:
-        code = await node.stop_daemon(GO_DOWN_S)
+        code = await node.daemon.stop(GO_DOWN_S)
     except TimeoutError:
         raise Unmet(f"the daemon of {node.name} did not end after SIGTERM") from None
     if code != 0:

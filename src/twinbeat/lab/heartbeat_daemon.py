@@ -1,0 +1,107 @@
+"""Heartbeat 3.0.6, as Debian packages it, as the contender on a node.
+
+It knows only its own fixed paths, so each node gets its own `/etc/ha.d`, `/var/lib/heartbeat` and
+`/run` by bind mounts in the mount namespace of its processes, and its own name. The machine's
+directories of these names are only read: scripts that the package put there are copied.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .contender import Contender
+from .files import HOME
+from .topology import SEATS, command
+
+PROGRAM = Path("/usr/libexec/heartbeat/heartbeat")
+TOOLS = Path("/usr/share/heartbeat")
+SCRIPTS = Path("/etc/ha.d")
+
+ENTER = """\
+set -e
+mount --bind {place.config} /etc/ha.d
+mount --bind {place.state} /var/lib/heartbeat
+mount --bind {home} {run}/lab
+mount --rbind {run} /run
+hostname {name}
+exec {program} -f
+"""
+OWNERS = {
+    SEATS[0].name: {"local": 0, "all": 0, "none": 1, "foreign": 1},
+    SEATS[1].name: {"local": 0, "none": 0, "foreign": 1, "all": 1},
+}
+"""Which seat owns the one group, whose preferred owner is the first, by a node's `rscstatus`."""
+
+
+class HeartbeatDaemon(Contender):
+    """`heartbeat -f` on the experiment's own files."""
+
+    title = "heartbeat"
+    packages = ("heartbeat", "cluster-glue", "resource-agents", "net-tools")
+    patience = 30.0  # Its first acquisition alone waits for 10 s.
+
+    @classmethod
+    def version(cls) -> str | None:
+        """Return the installed version, or None; it needs root, for it changes users."""
+        needed = ("ifconfig", "unshare", "nsenter", "cl_status")
+        if os.getuid() != 0 or not PROGRAM.exists() or not all(map(shutil.which, needed)):
+            return None
+        return subprocess.check_output([PROGRAM, "-V"], text=True).split()[0]
+
+    @property
+    def detection(self) -> float:
+        """The deadtime."""
+        return self.timing.deadtime
+
+    @property
+    def settings(self) -> str:
+        """The two timers that matter."""
+        return f"keepalive {self.timing.keepalive} ms, deadtime {self.timing.deadtime} ms"
+
+    @property
+    def run(self) -> Path:
+        """Its `/run`."""
+        return self.place.root / "run"
+
+    def furnish(self) -> None:
+        """Add the package's own scripts to the experiment's `/etc/ha.d`."""
+        for script in SCRIPTS.rglob("*"):
+            target = self.place.config / script.relative_to(SCRIPTS)
+            if script.is_file() and not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy(script, target)
+        for user in ("root", "nobody", "hacluster"):
+            (self.place.state / "cores" / user).mkdir(parents=True)
+
+    def boot(self) -> None:
+        """Give it an empty `/run`."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        for name in ("lab", "heartbeat", "resource-agents"):
+            (self.run / name).mkdir(parents=True)
+
+    def command(self) -> Sequence[str]:
+        """Return the program's command, with the node's own directories around it."""
+        script = ENTER.format(
+            place=self.place, home=HOME, run=self.run, name=self.seat.name, program=PROGRAM
+        )
+        return ("unshare", "--uts", "sh", "-c", script)
+
+    async def owner(self) -> str | None:
+        """Return the owner by `cl_status rscstatus`, which says `transition` while it moves."""
+        status = (await self._tool("cl_status", "rscstatus")).strip()
+        index = OWNERS[self.seat.name].get(status)
+        return None if index is None else SEATS[index].name
+
+    async def handover(self) -> None:
+        """Let this node go standby with its own group."""
+        await self._tool(str(TOOLS / "hb_standby"), "local")
+
+    async def failback(self) -> None:
+        """Take this node's own group back."""
+        await self._tool(str(TOOLS / "hb_takeover"), "local")
+
+    async def _tool(self, *words: str) -> str:
+        inside = ("nsenter", f"--target={self.pid}", "--mount", "--uts", "--net")
+        return await command(*inside, *words)

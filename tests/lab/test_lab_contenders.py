@@ -1,0 +1,80 @@
+"""The peers as contenders: the same steps, and nothing of the machine touched."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_cage import in_cage
+
+from twinbeat.lab import topology
+from twinbeat.lab.contender import Contender
+from twinbeat.lab.files import TIMINGS
+from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
+from twinbeat.lab.keepalived_daemon import KeepalivedDaemon
+from twinbeat.lab.ownership import Standing
+from twinbeat.lab.stage import Stage
+from twinbeat.lab.steps import BY_NAME, Player
+from twinbeat.lab.topology import SEATS
+from twinbeat.lab.twinbeat_daemon import TwinbeatDaemon
+
+FAST, NORMAL = TIMINGS["fast"], TIMINGS["normal"]
+
+
+def test_all_detect_by_the_timers_of_the_run() -> None:
+    for kind in (TwinbeatDaemon, HeartbeatDaemon):
+        assert kind(SEATS[0], FAST).detection == 1000
+        assert kind(SEATS[0], FAST).settings == "keepalive 200 ms, deadtime 1000 ms"
+    # RFC 5798: three intervals and the skew of priority 100, (256 - 100) / 256 of one.
+    assert KeepalivedDaemon(SEATS[0], FAST).detection == 3 * 200 + 200 * 156 / 256
+    assert KeepalivedDaemon(SEATS[0], NORMAL).settings == (
+        "VRRPv3, advert_int 1 s, priorities 150 and 100"
+    )
+
+
+def machine() -> Mapping[str, tuple[int, int]]:
+    """Return what the machine has where the peers keep their files."""
+    places = ("/etc/ha.d", "/etc/keepalived", "/var/lib/heartbeat")
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.lstat().st_ino)
+        for place in places
+        for path in sorted(Path(place).rglob("*"))
+    }
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("kind", [HeartbeatDaemon, KeepalivedDaemon])
+def test_a_peer_plays_the_experiment(kind: type[Contender], tmp_path: Path) -> None:
+    if os.geteuid() != 0 or kind.version() is None:
+        pytest.skip(f"{kind.title} is not installed")
+
+    async def body() -> Any:
+        async with Stage(FAST, kind) as stage:
+            player, owners, undone = Player(stage), [], []
+            for name in ("cold-start", "handover", "failback"):
+                result = await player.step(BY_NAME[name])
+                owners.append(result.owner_after)
+                undone += result.undone
+            daemon, namespace = stage.first.daemon, stage.first.seat.namespace
+            managed = set(topology.processes(namespace)) - set(daemon.pids())
+            processes = len(daemon.pids())
+            await daemon.kill()
+            left = set(topology.processes(namespace))
+
+            async def both() -> bool:
+                stands = [stage.ownership.standing(node.name) for node in stage.nodes]
+                return stands == [Standing.SERVING] * 2
+
+            await stage.until(both, 10, "both nodes hold the address")
+            return [owners, undone, processes, bool(left), left <= managed]
+
+    before = machine()
+    owners, undone, processes, httpd_left, only_managed_left = in_cage(body, tmp_path)
+    assert undone == []
+    one, two = "node1.example.com", "node2.example.com"
+    assert owners == [one, two, one]
+    assert processes == {"heartbeat": 4, "keepalived": 2}[kind.title]
+    assert httpd_left
+    assert only_managed_left
+    assert machine() == before
