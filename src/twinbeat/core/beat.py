@@ -113,3 +113,13 @@ class Beat:
     digest: str = ""
     macs: frozenset[bytes] = frozenset()
     """Hardware addresses of the interfaces that the sender's virtual IPs are on, or come to."""
+
+    def repeats(self, earlier: "Beat") -> bool:
+        """Whether it says what an earlier one of its sender said, but for what it has taken in."""
+        return self._lasting() == earlier._lasting()
+
+    def _lasting(self) -> object:
+        hears = [(node, ack.life, ack.hears) for node, ack in self.acks.items()]
+        words = (self.life, self.word, self.lease, self.version, self.leaving, self.digest)
+        orders = (self.standby, self.maintenance, self.unclean)
+        return self.groups, hears, words, orders, self.macs

@@ -8,7 +8,7 @@ that may take long. `next_deadline()` is the only timer. `status(now)` is the on
 from collections.abc import Callable, Mapping
 
 from . import candidates, orders
-from .beat import Beat, Custody, Life, Switch
+from .beat import Beat, Custody, GroupView, Life, Switch
 from .candidates import Beliefs
 from .command import obey
 from .effects import (
@@ -51,7 +51,7 @@ from .model import ClusterModel, GroupSpec
 from .placement import Candidate, Placement
 from .snapshot import snapshot
 from .status import Status
-from .units import Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .units import LONG_AGO, Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
 from .voice import Voice, may_leave
 
 _FIRST_TO_LAST: tuple[type, ...] = (
@@ -93,6 +93,12 @@ class Engine:
         self.drops: dict[str, int] = {}
         self._op = 0
         self._handled_at = now
+        self._looked_at = LONG_AGO
+        """When all groups were last looked at."""
+        self._calm_from = now
+        """From when on a look finds what the last one found, for nothing is new."""
+        self._views: dict[GroupName, GroupView] = {}
+        """What the next beat says of each group."""
         self._voice = Voice(now)
         self._left = False
 
@@ -102,7 +108,8 @@ class Engine:
         """Take in one fact and return the orders that follow from it."""
         out: list[Effect] = []
         self._notice_stall(now, out)
-        self._dispatch(event, now, out)
+        if self._dispatch(event, now, out):
+            self._stir(now)
         if self.word != "init":
             ticked = isinstance(event, TimePassed | Started)
             if ticked and now >= self._voice.due:
@@ -116,9 +123,10 @@ class Engine:
         """Return when `TimePassed` is due even if nothing else happens."""
         now = self._handled_at
         deadlines = [self._voice.due, self.members.next_deadline()]
-        deadlines.extend(
-            group.next_deadline(self._world(group, now)) for group in self.groups.values()
-        )
+        deadlines += [group.next_deadline(self.members, now) for group in self.groups.values()]
+        for placement in self.placements.values():
+            if placement.review_in is not None:
+                deadlines.append(Instant(now + placement.review_in))
         return min(deadlines)
 
     def status(self, now: Instant) -> Status:
@@ -127,12 +135,14 @@ class Engine:
 
     # Facts.
 
-    def _dispatch(self, event: Event, now: Instant, out: list[Effect]) -> None:
+    def _dispatch(self, event: Event, now: Instant, out: list[Effect]) -> bool:
+        """Take in one fact and return whether it was news."""
         match event:
             case BeatReceived(beat, link):
-                self._take_beat(beat, link, now, out)
+                return self._take_beat(beat, link, now, out)
             case TimePassed():
                 self.members.time_passed(now, out)
+                return bool(out)
             case Started():
                 self._start(out)
             case GroupStarted(op, name):
@@ -161,6 +171,7 @@ class Engine:
                 self._shut_down(out)
             case command:
                 out.extend(obey(self, command))
+        return True
 
     def _start(self, out: list[Effect]) -> None:
         self.word = "up"
@@ -172,27 +183,30 @@ class Engine:
             out.append(Record(What.STANDBY_CHANGED, "it was left in standby", peer=self.me,
                               evidence={"on": True}))  # fmt: skip
 
-    def _take_beat(self, beat: Beat, link: LinkName, now: Instant, out: list[Effect]) -> None:
+    def _take_beat(self, beat: Beat, link: LinkName, now: Instant, out: list[Effect]) -> bool:
+        """Take in a beat and return whether it was news."""
         peer = self.members.peers.get(beat.node)
         if peer is None:
             self._drop("own beat" if beat.node == self.me else "beat of an unknown node")
-            return
+            return False
         earlier = peer.beat
         was = peer.liveness
         hearing = self.members.take(beat, link, now, out)
         if hearing is Hearing.STALE:
             self._drop("stale beat")
+        if hearing in (Hearing.NEWER, Hearing.REPEATED):
+            for group in self.groups.values():
+                view = beat.groups.get(group.name)
+                if view is not None and view.custody.owns:
+                    group.last_owner = beat.node
         if hearing is not Hearing.NEWER:
-            return
+            return False
         self._voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
         if beat.macs != (earlier.macs if earlier is not None else frozenset()):
             out.append(Obey(self.members.macs))
         self._outgrow(beat, out)
         self._adopt_orders(beat, out)
-        for group in self.groups.values():
-            view = beat.groups.get(group.name)
-            if view is not None and view.custody.owns:
-                group.last_owner = beat.node
+        return True
 
     def _outgrow(self, beat: Beat, out: list[Effect]) -> None:
         """Jump above a generation of this node that a peer remembers and this node lost."""
@@ -261,7 +275,19 @@ class Engine:
 
     # Levels: what the world asks for, until nothing changes.
 
+    def _stir(self, now: Instant) -> None:
+        """Something is new: look at all groups until two keepalives later (see `unheard_by`)."""
+        self._calm_from = Instant(now + 2 * self.model.timing.keepalive)
+
     def _settle(self, now: Instant, out: list[Effect]) -> None:
+        """Look at all groups while anything is new; else the leases only follow the beats."""
+        if self._looked_at < self._calm_from:
+            self._look(now, out)
+            return
+        for name, group in self.groups.items():
+            out.extend(group.serve(self.members, self._views[name], now, self.mine.seq + 1))
+
+    def _look(self, now: Instant, out: list[Effect]) -> None:
         if self.word == "up" and self.members.all_known:
             self.word = "active"
             out.append(Record(What.NODE_ACTIVE, "every peer was heard or judged"))
@@ -270,8 +296,9 @@ class Engine:
             changed = False
             for group in self.groups.values():
                 self._lift_void_pin(group, beliefs, out)
-                self.placements[group.name] = candidates.placed(group, beliefs)
-                effects = group.step(self._world(group, now))
+                placement = self.placements[group.name] = candidates.placed(group, beliefs)
+                next_seq = self.mine.seq + 1
+                effects = group.step(World(now, self.members, placement, self.leaving, next_seq))
                 changed |= any(not isinstance(effect, Serve) for effect in effects)
                 out.extend(effects)
                 group.want = self._wants(group)
@@ -279,6 +306,16 @@ class Engine:
                 break  # A renewed lease changes nothing that placement looks at.
         for name in [n for n, g in self.groups.items() if g.removed and not g.custody.holds]:
             del self.groups[name], self.placements[name]
+        self._looked_at = now
+        if any(map(self._waits, self.groups.values())):
+            self._stir(now)
+        self._views = {name: group.view() for name, group in self.groups.items()}
+        self._voice.publish(self._public())
+
+    def _waits(self, group: Group) -> bool:
+        """Whether an acknowledgement or time alone may change what becomes of a group."""
+        review = self.placements[group.name].review_in
+        return group.custody is Custody.CLAIMING or review is not None
 
     def candidate(self, group: Group, node: NodeName) -> Candidate:
         """Return what speaks against one node as a group's owner, by the present beliefs."""
@@ -297,20 +334,15 @@ class Engine:
             group.pin = orders.next_pin(group.pin, None)
             out.append(Record(What.PIN_CHANGED, why, group.name, evidence={"to": None}))
 
-    def _world(self, group: Group, now: Instant) -> World:
-        placement = self.placements.get(group.name) or Placement(node=None, reasons=("not placed",))
-        return World(now, self.members, placement, self.leaving, self.mine.seq + 1)
-
     # The heartbeat.
 
     def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
-        keepalive = self.model.timing.keepalive
-        if self._voice.speaks(self._public(), now, keepalive, ticked):
+        if self._voice.speaks(now, self.model.timing.keepalive, ticked):
             out.append(SendBeat(self._compose(now)))
-        custodies = [group.custody for group in self.groups.values()]
-        if not self.leaving or self._left or not may_leave(custodies):
+        if not self.leaving or self._left:
             return
-        if self._voice.goodbye_heard(self.members, now):
+        done = may_leave([group.custody for group in self.groups.values()])
+        if done and self._voice.goodbye_heard(self.members, now):
             self._left = True
             unclean = [g.name for g in self.groups.values() if g.custody is Custody.UNCLEAN]
             why = f"unclean: {', '.join(unclean)}" if unclean else "nothing runs here any more"
@@ -319,10 +351,10 @@ class Engine:
     def _public(self) -> object:
         """Return the part of a beat whose change is told at once."""
         hears = tuple(peer.heard for peer in self.members)
-        views = tuple((g.name, g.view()) for g in self.groups.values())
-        switches = (tuple(self.standby.items()), tuple(self.maintenance.items()))
+        switches = (dict(self.standby), dict(self.maintenance))
         unclean = frozenset(self.members.unclean)
-        return hears, views, switches, unclean, self.leaving, self.word, self.mine.life, self.macs
+        words = (self.leaving, self.word, self.mine.life, self.macs)
+        return hears, self._views, switches, unclean, words
 
     def _compose(self, now: Instant) -> Beat:
         timing = self.model.timing
@@ -335,7 +367,7 @@ class Engine:
             deadtime=timing.deadtime,
             lease=timing.lease,
             acks=self.members.acks(now),
-            groups={g.name: g.view() for g in self.groups.values()},
+            groups=self._views,
             standby=dict(self.standby),
             maintenance=dict(self.maintenance),
             unclean=frozenset(self.members.unclean | own),
@@ -351,6 +383,7 @@ class Engine:
         self._handled_at = now
         if self.word != "init" and gap > self.model.timing.stall:
             self.members.stalled(Duration(gap), now)
+            self._stir(now)
             because = f"this node was away for {readable(gap)}: every silence starts anew"
             out.append(Record(What.NODE_STALLED, because, evidence={"gap_ms": in_ms(gap)}))
 

@@ -179,16 +179,21 @@ class Group:
             case _:
                 return []
 
-    def next_deadline(self, world: World) -> Instant:
-        """Return when a step would do something only because time passed."""
-        deadlines = [NEVER]
-        if self.custody.owns and self.serving.until > world.now:
-            deadlines.append(self.serving.until)
-            quiet = (peer.quiet_at(world.members.awake) for peer in world.members)
-            deadlines.extend(at for at in quiet if at > world.now)
-        if world.placement.review_in is not None:
-            deadlines.append(Instant(world.now + world.placement.review_in))
-        return min(deadlines)
+    def serve(self, members: Membership, mine: GroupView, now: Instant, seq: int) -> list[Effect]:
+        """Do what a step does when only time has passed and beats were acknowledged.
+
+        `mine` is what this node publishes of the group, `seq` the number of its next beat.
+        """
+        if self.custody.owns or (self.custody is Custody.STOPPING and self._gentle):
+            return self.serving.step(members, mine, now, seq, self.custody.owns)
+        return []
+
+    def next_deadline(self, members: Membership, now: Instant) -> Instant:
+        """Return when it must be served otherwise only because time passed."""
+        if not self.custody.owns or self.serving.until <= now:
+            return NEVER
+        quiet = [at for peer in members if (at := peer.quiet_at(members.awake)) > now]
+        return min([self.serving.until, *quiet])
 
     def _consider_claim(self, world: World) -> list[Effect]:
         bar = self._bar(world)
@@ -341,8 +346,7 @@ class Group:
 
     def _serve(self, world: World) -> list[Effect]:
         """Serve from `starting` on: an address does not wait for the scripts behind it."""
-        owns = self.custody.owns
-        return self.serving.step(world.members, self.view(), world.now, world.next_seq, owns)
+        return self.serve(world.members, self.view(), world.now, world.next_seq)
 
     def _fail(self, resource: str, because: str) -> list[Effect]:
         self.failed = because

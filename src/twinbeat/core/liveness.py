@@ -35,6 +35,8 @@ class Hearing(Enum):
     """What one received beat was worth."""
 
     NEWER = "newer"
+    REPEATED = "repeated"
+    """Newer, and it says what the last one said."""
     COPY = "copy"
     STALE = "stale"
 
@@ -104,6 +106,8 @@ class PeerWatch:
         """Between the two newest beats."""
         self.tied = False
         """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
+        self.read_anew = True
+        """Whether the next beat is news even if it repeats the last one."""
         self._watched_since = now
         self._heard_at: Instant | None = None
 
@@ -178,6 +182,10 @@ class PeerWatch:
         self._judge(beat, now)
         return hearing
 
+    def adopt(self, timing: Timing) -> None:
+        """Take over a new configuration; what was heard under the old one is heard anew."""
+        self.timing, self.read_anew = timing, True
+
     def doubt(self) -> None:
         """Judge anew a peer that was gone: it may have come back while this node was away."""
         self.tied = False
@@ -220,10 +228,10 @@ class PeerWatch:
         if self.gone:
             return NEVER
         start = max(self._heard_at or self._watched_since, awake)
-        limits = [self.limit]
+        limit = self.limit
         if self.heard and not self.late:
-            limits.append(self.timing.warntime)
-        return Instant(start + min(limits))
+            limit = min(limit, self.timing.warntime)
+        return Instant(start + limit)
 
     # How it is done.
 

@@ -38,7 +38,7 @@ class Membership:
         known = self.peers
         self.peers = {n: known.get(n) or PeerWatch(n, model.timing, now) for n in names}
         for peer in self:
-            peer.timing = model.timing
+            peer.adopt(model.timing)
         self.unclean = {(group, node) for group, node in self.unclean if node in self.peers}
 
     # What happens.
@@ -56,8 +56,13 @@ class Membership:
             out.append(Record(What.LINK_UP, f"{peer.node} is heard on {link}", peer=peer.node,
                               evidence={"link": link}))  # fmt: skip
         if hearing is Hearing.NEWER:
-            self._tell_beat(peer, beat, earlier, before, out)
-            self._take_unclean(beat)
+            repeated = peer.liveness is before and earlier is not None and beat.repeats(earlier)
+            if not repeated or peer.interval > self.model.timing.warntime:
+                self._tell_beat(peer, beat, earlier, before, out)
+            unclean_changed = self._take_unclean(beat)
+            if repeated and not unclean_changed and not peer.read_anew:
+                return Hearing.REPEATED
+            peer.read_anew = False
         return hearing
 
     def time_passed(self, now: Instant, out: list[Effect]) -> None:
@@ -168,8 +173,12 @@ class Membership:
 
     # How it is told.
 
-    def _take_unclean(self, beat: Beat) -> None:
-        """Believe a node about itself first, and others only about nodes that are not heard."""
+    def _take_unclean(self, beat: Beat) -> bool:
+        """Believe a node about itself first, and others only about nodes that are not heard.
+
+        Return whether that changed anything.
+        """
+        before = set(self.unclean)
         for name in [g for g, node in self.unclean if node == beat.node]:
             self.unclean.discard((name, beat.node))
         own = {(g, beat.node) for g, v in beat.groups.items() if v.custody is Custody.UNCLEAN}
@@ -180,6 +189,7 @@ class Membership:
             if mark[1] in self.peers and not self.peers[mark[1]].heard
         }
         self.unclean |= own | hearsay
+        return self.unclean != before
 
     def _tell_beat(
         self,

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from .units import MS, Duration, GroupName, LinkName, NodeName
 
@@ -33,7 +34,7 @@ class AgentKind(StrEnum):
     """An init script, looked up in `/etc/init.d` only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """The timers of one cluster; every limit of protocol.md 2.1 follows from these five."""
 
@@ -43,23 +44,23 @@ class Timing:
     initdead: Duration
     deadping: Duration
 
-    @property
+    @cached_property
     def margin(self) -> Duration:
         """What a lease is shorter than the deadtime: writing time and one per cent clock drift."""
         return Duration(min(20 * MS, self.deadtime // 10) + self.deadtime * 3 // 100)
 
-    @property
+    @cached_property
     def lease(self) -> Duration:
         """How long an acknowledged heartbeat lets its sender serve (L in protocol.md)."""
         return Duration(self.deadtime - self.margin)
 
-    @property
+    @cached_property
     def quiet(self) -> Duration:
         """Silence after which the owner no longer waits for a peer's acknowledgements."""
         spare = min(60 * MS, self.deadtime // 16)
         return Duration(max(self.keepalive * 3 // 2, self.lease - 2 * self.keepalive - spare))
 
-    @property
+    @cached_property
     def stall(self) -> Duration:
         """A gap between two events longer than this means that this node itself was away."""
         return Duration(self.keepalive + min(20 * MS, self.deadtime // 10))

@@ -19,25 +19,31 @@ class Voice:
 
     def __init__(self, now: Instant) -> None:
         self.due: Instant = now
-        self.answer_owed = False
+        self._answer_owed = False
         self._said: object = None
+        self._news = False
         self._goodbyes = 0
         self._goodbye_seq = 0
 
-    def speaks(self, public: object, now: Instant, keepalive: Duration, ticked: bool) -> bool:
+    def publish(self, public: object) -> None:
+        """Note what the next beat will say; what is new is said at once."""
+        if public != self._said:
+            self._said, self._news = public, True
+
+    def speaks(self, now: Instant, keepalive: Duration, ticked: bool) -> bool:
         """Return whether a beat is sent now; `ticked`: deadlines may lapse."""
         due = ticked and now >= self.due
         if due:
             self.due = Instant(now + keepalive)
             self._goodbyes += self._goodbyes > 0
-        speaks = due or self.answer_owed or public != self._said
-        self._said, self.answer_owed = public, False
+        speaks = due or self._news or self._answer_owed
+        self._news = self._answer_owed = False
         return speaks
 
     def hear(self, earlier: Beat | None, beat: Beat, judged_anew: bool) -> None:
         """Note whether a peer's newest beat asks for an answer."""
         if earlier is None or judged_anew or _asks(earlier) != _asks(beat):
-            self.answer_owed = True
+            self._answer_owed = True
 
     def goodbye_heard(self, members: Membership, now: Instant) -> bool:
         """Return whether the last beat has been repeated for long enough."""
