@@ -50,7 +50,7 @@ def test_the_table_shows_median_spread_and_count_side_by_side() -> None:
         "",
         "stop: ping gap, ms",
         "50",
-        "16.7 [12..151] n=3 met",
+        "met 16.7 [12..151] n=3",
         "140 [140..140] n=1, 2 failed",
         "",
     ] in lines

@@ -19,7 +19,7 @@ from .main import positive
 from .topology import SEATS, BuildError
 from .twinbeat_daemon import TwinbeatDaemon
 
-WIDTH = 150
+WIDTH = 160
 """Columns of the table where no terminal says otherwise."""
 PARTS = ("moves", "idle", "load")
 FAST = TIMINGS["fast"]

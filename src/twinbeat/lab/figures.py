@@ -89,7 +89,7 @@ def _cell(figure: Figure, title: str) -> str:
     text = f"{number(score.median)} \\[{least}..{most}] {count}"
     if title != OURS or figure.met is None:
         return text
-    return f"[green]{text} met[/]" if figure.met else f"[red]{text} missed[/]"
+    return f"[green]met {text}[/]" if figure.met else f"[red]missed {text}[/]"
 
 
 def number(value: float) -> str:

@@ -23,8 +23,9 @@ SETTLE_S = 6.0
 """How long a cluster is left alone before it counts as idle: all announcements are made by then."""
 AWAY_S = 6.0
 """How long a daemon stays killed or frozen, whatever the other node does meanwhile."""
-REST_S = 3.0
-"""How long a cluster rests before each step, so that the step before is over for all it does."""
+REST_S = 6.0
+"""How long a cluster rests before each step, at the least: for the first 5 s of its life Heartbeat
+asks its peers for 2 s more patience than its deadtime."""
 RECOVERY_S = 30.0
 """How long both nodes may need afterwards until the preferred one alone serves."""
 
@@ -127,11 +128,13 @@ async def moves(
     waited = Figure("(the client itself kept waiting)", "ms")
     problems: list[str] = []
     for run in range(runs):
+        # Steps follow heartbeats: without this every run would fail at the same point between two.
+        rest = REST_S + timing.keepalive / 1000 * run / runs
         for kind in kinds:
             head = f"run {run + 1} of {runs}: {kind.title}"
             detection = kind(SEATS[1], timing).detection
             try:
-                async for result in _round(kind, timing, head, say):
+                async for result in _round(kind, timing, rest, head, say):
                     problems += [f"{head}: {result.name}: {p}" for p in result.undone]
                     waited.of(kind.title).runs.append(result.stalled / MS)
                     for reading, figure in rows:
@@ -142,12 +145,14 @@ async def moves(
     return [*(figure for _, figure in rows), waited], problems
 
 
-async def _round(kind: Kind, timing: Timing, head: str, say: Say) -> AsyncIterator[Result]:
+async def _round(
+    kind: Kind, timing: Timing, rest: float, head: str, say: Say
+) -> AsyncIterator[Result]:
     async with Stage(timing, kind) as stage:
         player = Player(stage)
         for step in ROUND:
             say(f"{head}: {step.name}")
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(rest)
             yield await player.step(step)
 
 
