@@ -128,7 +128,7 @@ class Stage:
             self._check_laboratory()
             await self._check_daemons()
             if kernel.now() > deadline:
-                raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
+                raise Unmet(f"not within {within:.1f} s: {what}; {await self.seen_instead()}")
             await asyncio.sleep(POLL_S)
 
     async def settle(self) -> int:
@@ -160,7 +160,8 @@ class Stage:
             if task.done():
                 raise BuildError(f"the laboratory itself failed: {task.exception() or 'no client'}")
 
-    async def _seen_instead(self) -> str:
+    async def seen_instead(self) -> str:
+        """Say whom the client sees and what every daemon tells: for whoever expected another."""
         seen = self.owner_seen() or "nobody"
         told = [await node.daemon.says() for node in self.nodes]
         return f"the client sees {seen}, {', '.join(told)}"
