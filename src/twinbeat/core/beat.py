@@ -116,10 +116,21 @@ class Beat:
 
     def repeats(self, earlier: "Beat") -> bool:
         """Whether it says what an earlier one of its sender said, but for what it has taken in."""
-        return self._lasting() == earlier._lasting()
-
-    def _lasting(self) -> object:
-        hears = [(node, ack.life, ack.hears) for node, ack in self.acks.items()]
-        words = (self.life, self.word, self.lease, self.version, self.leaving, self.digest)
-        orders = (self.standby, self.maintenance, self.unclean)
-        return self.groups, hears, words, orders, self.macs
+        for node, ack in self.acks.items():
+            before = earlier.acks.get(node)
+            if before is None or before.hears is not ack.hears or before.life != ack.life:
+                return False
+        return (
+            self.groups == earlier.groups
+            and self.life == earlier.life
+            and self.word == earlier.word
+            and self.lease == earlier.lease
+            and self.version == earlier.version
+            and self.leaving == earlier.leaving
+            and self.digest == earlier.digest
+            and self.macs == earlier.macs
+            and self.standby == earlier.standby
+            and self.maintenance == earlier.maintenance
+            and self.unclean == earlier.unclean
+            and len(self.acks) == len(earlier.acks)
+        )

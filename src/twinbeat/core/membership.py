@@ -57,11 +57,12 @@ class Membership:
                               evidence={"link": link}))  # fmt: skip
         if hearing is Hearing.NEWER:
             repeated = peer.liveness is before and earlier is not None and beat.repeats(earlier)
-            if not repeated or peer.interval > self.model.timing.warntime:
-                self._tell_beat(peer, beat, earlier, before, out)
-            unclean_changed = self._take_unclean(beat)
-            if repeated and not unclean_changed and not peer.read_anew:
+            late = peer.interval > self.model.timing.warntime
+            unclean = self.unclean or self._vouched or beat.unclean
+            if repeated and not (late or unclean or peer.read_anew):
                 return Hearing.REPEATED
+            self._tell_beat(peer, beat, earlier, before, out)
+            self._take_unclean(beat)
             peer.read_anew = False
         return hearing
 
@@ -169,16 +170,15 @@ class Membership:
 
     def next_deadline(self) -> Instant:
         """Return when the silence of any peer next means something."""
-        return min((peer.next_deadline(self.awake) for peer in self), default=NEVER)
+        deadline = NEVER
+        for peer in self.peers.values():
+            deadline = min(deadline, peer.next_deadline(self.awake))
+        return deadline
 
     # How it is told.
 
-    def _take_unclean(self, beat: Beat) -> bool:
-        """Believe a node about itself first, and others only about nodes that are not heard.
-
-        Return whether that changed anything.
-        """
-        before = set(self.unclean)
+    def _take_unclean(self, beat: Beat) -> None:
+        """Believe a node about itself first, and others only about nodes that are not heard."""
         for name in [g for g, node in self.unclean if node == beat.node]:
             self.unclean.discard((name, beat.node))
         own = {(g, beat.node) for g, v in beat.groups.items() if v.custody is Custody.UNCLEAN}
@@ -189,7 +189,6 @@ class Membership:
             if mark[1] in self.peers and not self.peers[mark[1]].heard
         }
         self.unclean |= own | hearsay
-        return self.unclean != before
 
     def _tell_beat(
         self,

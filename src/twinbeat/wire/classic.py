@@ -22,7 +22,6 @@ from .message import (
     to_bytes,
 )
 from .netstring import read_list, read_string, require_depth, write_list
-from .signing import Signature
 
 BEGIN, END = b">>>\n", b"<<<\n"
 AUTH = b"auth="
@@ -71,7 +70,7 @@ def require_writable(message: Message) -> None:
             raise ValueError(f"list {name} has a newline in an element")
 
 
-def split(packet: bytes) -> tuple[list[bytes], Signature]:
+def split(packet: bytes) -> tuple[list[bytes], bytes]:
     """Cut a packet into the lines that are signed, without their newlines, and the signature."""
     packet = packet.removesuffix(b"\0")
     if not packet.endswith(b"\n" + END):
@@ -83,7 +82,7 @@ def split(packet: bytes) -> tuple[list[bytes], Signature]:
     if len(auths) > 1:
         raise WireError(Reason.MALFORMED, f"{len(auths)} auth lines")
     lines.remove(auths[0])
-    return lines, Signature.read(auths[0].removeprefix(AUTH))
+    return lines, auths[0].removeprefix(AUTH)
 
 
 def signed_text(lines: list[bytes]) -> bytes:

@@ -24,7 +24,6 @@ from .message import (
     shown,
     to_bytes,
 )
-from .signing import Signature
 
 BEGIN, END = b"###\n", b"%%%\n"
 COMMA = ord(",")
@@ -61,8 +60,8 @@ def seal(signature: bytes) -> bytes:
     return b"%d:%b," % (len(signature), signature)
 
 
-def split(packet: bytes) -> tuple[bytes, Signature]:
-    """Cut a packet into its message and its signature.
+def split(packet: bytes) -> tuple[bytes, bytes]:
+    """Cut a packet into its message and its signature, `KEYNUMBER HEXDIGEST`.
 
     No digest contains an end mark, so the last one ends the message: what is signed is found, and
     verified, before a single field is read.
@@ -77,7 +76,7 @@ def split(packet: bytes) -> tuple[bytes, Signature]:
     length, _, text = trailer.partition(b":")
     if text[-1:] != b"," or length != b"%d" % (len(text) - 1):
         raise WireError(Reason.BAD_SIGNATURE, f"unreadable signature {shown(trailer)}")
-    return packet[:end], Signature.read(text[:-1])
+    return packet[:end], text[:-1]
 
 
 def read(data: bytes, depth: int = 0) -> Message:

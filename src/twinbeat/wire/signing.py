@@ -7,59 +7,47 @@ whichever key the packet names; here every key is verified with its own.
 
 import hmac
 import zlib
-from dataclasses import dataclass
 from functools import lru_cache
 
 from twinbeat.core.model import Key, Keyring
 
 from .message import Reason, WireError, shown
 
+MAX_KEY_DIGITS = 9
+
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a packet says about itself: which key, and the digest's text."""
-
-    key: int
-    digest: bytes
-
-    @classmethod
-    def read(cls, text: bytes) -> "Signature":
-        """Read `KEYNUMBER HEXDIGEST`; whether the digest is one shows when it is compared."""
-        number, space, digest = text.partition(b" ")
-        if not (space and number.isdigit() and number == b"%d" % int(number[:9])):
-            raise WireError(Reason.BAD_SIGNATURE, f"unreadable signature {shown(text)}")
-        return cls(int(number), digest)
 
 
 def sign(keyring: Keyring, signed: bytes) -> bytes:
     """Return `KEYNUMBER HEXDIGEST` by the active key."""
-    return b"%d %b" % (keyring.active, _digest(keyring.keys[keyring.active], signed))
+    return _signature(keyring.keys[keyring.active], signed)
 
 
-def verify(keyring: Keyring, signature: Signature, signed: bytes) -> None:
+def verify(keyring: Keyring, signature: bytes, signed: bytes) -> None:
     """Raise WireError unless a key that is accepted for incoming packets made the signature.
 
     Every configured key is, so that keys can be changed node by node; but crc, which anybody can
     compute, only when it is also the method by which this node signs.
     """
-    key = keyring.keys.get(signature.key)
+    number = signature.partition(b" ")[0]
+    if not number.isdigit() or len(number) > MAX_KEY_DIGITS:
+        raise WireError(Reason.BAD_SIGNATURE, f"unreadable signature {shown(signature)}")
+    key = keyring.keys.get(int(number))
     if key is None:
-        raise WireError(Reason.UNKNOWN_KEY, f"signed with key {signature.key}, not in authkeys")
+        raise WireError(Reason.UNKNOWN_KEY, f"signed with key {int(number)}, not in authkeys")
     active = keyring.keys.get(keyring.active)
     if key.method == "crc" and (active is None or active.method != "crc"):
         raise WireError(Reason.METHOD_REFUSED, f"signed with key {key.number}, which is only a crc")
-    if not hmac.compare_digest(_digest(key, signed), signature.digest):
+    if not hmac.compare_digest(_signature(key, signed), signature):
         raise WireError(Reason.BAD_SIGNATURE, f"does not match {key.method} key {key.number}")
 
 
-def _digest(key: Key, signed: bytes) -> bytes:
+def _signature(key: Key, signed: bytes) -> bytes:
     if key.method == "crc":
-        return b"%x" % crc32_msb(signed)
+        return b"%d %x" % (key.number, crc32_msb(signed))
     digest = _keyed(key).copy()
     digest.update(signed)
-    return digest.hexdigest().encode()
+    return b"%d %b" % (key.number, digest.hexdigest().encode())
 
 
 @lru_cache(maxsize=64)
