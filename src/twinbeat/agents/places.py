@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
 from twinbeat.core.model import AddressSpec
 
 from .base import AgentError
-from .iproute import AsyncIPRoute, NetlinkError
 from .netlink import IpAddress
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
