@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ from .sources import SourceError, read_sources
 from .state import Kept, StateDir, StateError
 from .switchboard import Switchboard
 
-TICK_S = 1.0
-"""How often links are retried, drops told and the watchdog fed, unless it wants more."""
+TIDY_S = 1.0
+"""How often links are retried and drops told."""
+LOAD_S = 5.0
+"""How often the load is read; the kernel itself reckons it no more often."""
+SUMMARY_S = 5.0
+"""How often a service manager hears how this node fares, unless its watchdog wants more."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
 LOAD_FILE = "/proc/loadavg"
@@ -165,7 +169,6 @@ class Daemon:
         await self._scribe.ask(self._chronicle.read_back)
         await self._addresses.open(_addresses_of(self._model), self._model.timing.lease)
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
-        self._read_load()
         self._switchboard.use(self._model.links)
         self._engine = Engine(
             self._model,
@@ -180,7 +183,12 @@ class Daemon:
         self._tell_hardware()
         self._loop.begin(self._engine, self._beats, self._performer.perform)
         self._notifier.ready(self._summary())
-        self._spawn(self._keep_house())
+        self._spawn(self._repeat(self._tidy_up, TIDY_S))
+        self._spawn(self._repeat(self._read_load, LOAD_S))
+        if self._notifier.listened_to:
+            watchdog = self._notifier.watchdog
+            pause = SUMMARY_S if watchdog is None else min(SUMMARY_S, watchdog / SECOND / 3)
+            self._spawn(self._repeat(self._tell_manager, pause))
 
     async def _close(self, code: int) -> None:
         """Leave nothing open; after a failure the kernel's guard stays where it is."""
@@ -316,29 +324,27 @@ class Daemon:
 
     # What comes again and again.
 
-    async def _keep_house(self) -> None:
-        pause = TICK_S
-        if self._notifier.watchdog is not None:
-            pause = min(pause, self._notifier.watchdog / SECOND / 3)
+    async def _repeat(self, job: Callable[[], None], pause_s: float) -> None:
+        """Do a job now and again and again; a fault of it is told once and ends nothing."""
         fault = ""
         while True:
             try:
-                self._tidy_up()
+                job()
             except Exception as error:
                 if repr(error) != fault:
                     fault = repr(error)
                     self._log("ERROR", f"keeping house failed ({fault}); going on")
                     tell_traceback(self._log, error)
-            if self._notifier.listened_to:
-                self._notifier.alive(self._summary())
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_s)
 
     def _tidy_up(self) -> None:
-        self._read_load()
         self._switchboard.retry()
         self._mail.tell_drops()
         self._tell_guard()
         self._tell_hardware()
+
+    def _tell_manager(self) -> None:
+        self._notifier.alive(self._summary())
 
     def _read_load(self) -> None:
         """Note what Heartbeat publishes with every message; /proc is no disk."""
