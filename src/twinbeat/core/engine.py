@@ -195,6 +195,7 @@ class Engine:
         if hearing is Hearing.STALE:
             self._drop("stale beat")
         if hearing in (Hearing.NEWER, Hearing.REPEATED):
+            self._voice.fall_in(now, self.model.timing.keepalive)
             for group in self.groups.values():
                 view = beat.groups.get(group.name)
                 if view is not None and view.custody.owns:

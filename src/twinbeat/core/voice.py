@@ -3,6 +3,10 @@
 Something to say is a change of what the beat publishes, or a change that a peer published: the
 next beat is the answer to it. A node that leaves repeats its last beat until every live peer has
 taken it in, a few times at most.
+
+Nodes fall into step: who hears a peer while its own beat is due within half a keepalive sends it
+with that. So an acknowledgement is a round trip old, not up to a keepalive, for the same number of
+packets, and an idle node wakes half as often.
 """
 
 from .beat import Beat, Custody
@@ -39,6 +43,11 @@ class Voice:
         speaks = due or self._news or self._answer_owed
         self._news = self._answer_owed = False
         return speaks
+
+    def fall_in(self, now: Instant, keepalive: Duration) -> None:
+        """A peer has just spoken: speak with it if the next beat is due soon anyway."""
+        if self.due - now <= keepalive // 2:
+            self.due = min(self.due, now)
 
     def hear(self, earlier: Beat | None, beat: Beat, judged_anew: bool) -> None:
         """Note whether a peer's newest beat asks for an answer."""
