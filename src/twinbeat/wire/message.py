@@ -89,7 +89,10 @@ class Message:
 
     def get(self, name: str) -> Value | None:
         """Return the first field of that name, whatever its type, or None."""
-        return next((value for field_name, value in self.fields if field_name == name), None)
+        for field_name, value in self.fields:
+            if field_name == name:
+                return value
+        return None
 
     def text(self, name: str) -> str | None:
         """Return the first field of that name if it is a string, else None."""

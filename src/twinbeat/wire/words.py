@@ -66,6 +66,7 @@ def node_name(name: str) -> NodeName:
     return NodeName(legal_name(name, MAX_NODE_NAME).encode().lower().decode())
 
 
+@lru_cache(maxsize=256)
 def write_name(name: str) -> str:
     """Return the name as it stands in an item."""
     return name.translate(_ESCAPES)
