@@ -1,0 +1,1 @@
+"""The language of scenarios, which the simulator and the laboratory both play."""
