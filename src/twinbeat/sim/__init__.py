@@ -1,1 +1,1 @@
-"""The whole cluster in one thread from one seed: real core, real wire, everything else simulated."""
+"""The whole cluster in one thread from one seed: real core and wire, all else simulated."""
