@@ -1,10 +1,13 @@
-"""Operators' commands: taken or refused at once, with the reason; carried out level by level."""
+"""Operators' commands: taken or refused at once, with the reason; carried out level by level.
+
+What an operator ordered at another node is adopted here too, from that node's beats.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import orders
-from .beat import CLUSTER, Custody
+from .beat import CLUSTER, Beat, Custody
 from .candidates import present_owner
 from .effects import Effect, Record, Reply, What
 from .events import (
@@ -52,6 +55,27 @@ def obey(engine: "Engine", command: Command) -> list[Effect]:
     except RefusedError as refusal:
         return [Reply(command.request, str(refusal))]
     return [*effects, Reply(command.request)]
+
+
+def adopt(engine: "Engine", beat: Beat) -> list[Effect]:
+    """Adopt the orders in a peer's beat that are newer than those known here."""
+    said = f"{beat.node} says so"
+    out: list[Effect] = []
+    for what, own, heard in (
+        (What.STANDBY_CHANGED, engine.standby, beat.standby),
+        (What.MAINTENANCE_CHANGED, engine.maintenance, beat.maintenance),
+    ):
+        for node in orders.merge(own, heard):
+            out.append(Record(what, said, peer=node, evidence={"on": own[node].on}))
+    if out:
+        out.append(engine.remember())
+    for group in engine.groups.values():
+        view = beat.groups.get(group.name)
+        if view is not None and view.pin > group.pin:
+            group.pin = view.pin
+            pinned = {"to": view.pin.node or None}
+            out.append(Record(What.PIN_CHANGED, said, group.name, evidence=pinned))
+    return out
 
 
 def _hand_over(engine: "Engine", name: GroupName, to: NodeName | None) -> list[Effect]:

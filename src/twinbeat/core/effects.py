@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .beat import Beat, Switch
+from .beat import Beat, Life, Switch
 from .model import GroupSpec
+from .records import Request
 from .units import GroupName, Instant, NodeName
 
 
@@ -81,6 +82,32 @@ class Obey:
 
 
 @dataclass(frozen=True, slots=True)
+class ProveDead:
+    """Have a peer's machine cut off by its fencing device, and make sure that it is.
+
+    Answered by `PeerProvenDead` only when the device has confirmed that the machine was off after
+    this order was given, else by `ProofFailed`; an order that is never answered counts as failed
+    after `fencing.PATIENCE`. `life` is the one that is to end, for people and for tests: the proof
+    is void when a later one is heard.
+    """
+
+    op: int
+    node: NodeName
+    life: Life
+
+
+@dataclass(frozen=True, slots=True)
+class AskArbiter:
+    """Have the arbiter execute one transaction, at most once.
+
+    Answered by `ArbiterAnswered`, or by `ArbiterFailed` when its outcome is not known.
+    """
+
+    op: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """Write what must survive this life: the switches, and the least generation of the next."""
 
@@ -145,6 +172,19 @@ class What(StrEnum):
     CLEANED_UP = "cleaned up"
     CONFIG_DIFFERS = "config differs"
     CONFIG_CHANGED = "config changed"
+    FENCING_BARRED = "fencing barred"
+    FENCING_ORDERED = "fencing ordered"
+    FENCING_CONFIRMED = "fencing confirmed"
+    FENCING_FAILED = "fencing failed"
+    FENCING_VOID = "fencing void"
+    ARBITER_BACK = "arbiter back"
+    ARBITER_AWAY = "arbiter away"
+    ARBITER_FAILED = "arbiter failed"
+    NODE_REGISTERED = "node registered"
+    NODE_DEPOSED = "node deposed"
+    NODE_REBORN = "node reborn"
+    PEER_DEPOSED = "peer deposed"
+    GROUP_RECORD = "group record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +203,5 @@ class Record:
 
 Effect = (
     SendBeat | ClearGroup | StartGroup | StopGroup | Serve | Silence | Announce | Obey
-    | Remember | Reply | Leave | Record
+    | ProveDead | AskArbiter | Remember | Reply | Leave | Record
 )  # fmt: skip

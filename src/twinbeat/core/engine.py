@@ -6,17 +6,21 @@ that may take long. `next_deadline()` is the only timer. `status(now)` is the on
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from . import candidates, orders
 from .beat import Beat, Custody, GroupView, Life, Switch
 from .candidates import Beliefs
-from .command import obey
+from .command import adopt, obey
+from .compose import compose, public
 from .effects import (
     Announce,
+    AskArbiter,
     ClearGroup,
     Effect,
     Leave,
     Obey,
+    ProveDead,
     Record,
     Remember,
     Reply,
@@ -28,6 +32,8 @@ from .effects import (
     What,
 )
 from .events import (
+    ArbiterAnswered,
+    ArbiterFailed,
     BeatReceived,
     Event,
     GroupStarted,
@@ -39,6 +45,8 @@ from .events import (
     LeaseLapsed,
     LinkChanged,
     ModelChanged,
+    PeerProvenDead,
+    ProofFailed,
     ResourceFailed,
     ShutdownRequested,
     Started,
@@ -55,8 +63,8 @@ from .units import LONG_AGO, Duration, GroupName, Instant, LinkName, NodeName, i
 from .voice import Voice, may_leave
 
 _FIRST_TO_LAST: tuple[type, ...] = (
-    Silence, Serve, SendBeat, Announce, StopGroup, StartGroup, ClearGroup, Obey, Remember, Reply,
-    Record, Leave,
+    Silence, Serve, SendBeat, AskArbiter, Announce, StopGroup, StartGroup, ProveDead, ClearGroup,
+    Obey, Remember, Reply, Record, Leave,
 )  # fmt: skip
 _ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
 
@@ -97,7 +105,7 @@ class Engine:
         """When all groups were last looked at."""
         self._calm_from = now
         """From when on a look finds what the last one found, for nothing is new."""
-        self._views: dict[GroupName, GroupView] = {}
+        self.views: dict[GroupName, GroupView] = {}
         """What the next beat says of each group."""
         self._voice = Voice(now)
         self._left = False
@@ -165,6 +173,11 @@ class Engine:
                 self.guard = kind
             case HardwareChanged(macs):
                 self.macs = macs
+            case PeerProvenDead() | ProofFailed() | ArbiterAnswered() | ArbiterFailed():
+                news = self.members.proof.take(event, now, out)
+                if news is None:
+                    self._drop("stale outcome")
+                return bool(news)
             case ModelChanged(model):
                 self._adopt(model, now, out)
             case ShutdownRequested():
@@ -206,39 +219,23 @@ class Engine:
         if beat.macs != (earlier.macs if earlier is not None else frozenset()):
             out.append(Obey(self.members.macs))
         self._outgrow(beat, out)
-        self._adopt_orders(beat, out)
+        out.extend(adopt(self, beat))
         return True
 
     def _outgrow(self, beat: Beat, out: list[Effect]) -> None:
         """Jump above a generation of this node that a peer remembers and this node lost."""
         ack = beat.acks.get(self.me)
-        if ack is None or ack.life.generation <= self.mine.life.generation:
-            return
-        generation = ack.life.generation + 1
-        self.mine.life = Life(generation, self.mine.life.token)
+        if ack is not None and ack.life.generation > self.mine.life.generation:
+            self._begin_anew(ack.life.generation, "a peer remembers a later life", out)
+
+    def _begin_anew(self, outlived: int, because: str, out: list[Effect]) -> None:
+        """Begin a life above a generation, in the midst of this daemon's run."""
+        evidence = {"generation": outlived + 1, "before": self.mine.life.generation}
+        self.mine.life = Life(outlived + 1, self.mine.life.token)
         for peer in self.members:
             peer.void_acks()
         out.append(self.remember())
-
-    def _adopt_orders(self, beat: Beat, out: list[Effect]) -> None:
-        said = f"{beat.node} says so"
-        changed = False
-        for what, own, heard in (
-            (What.STANDBY_CHANGED, self.standby, beat.standby),
-            (What.MAINTENANCE_CHANGED, self.maintenance, beat.maintenance),
-        ):
-            for node in orders.merge(own, heard):
-                changed = True
-                evidence = {"on": own[node].on}
-                out.append(Record(what, said, peer=node, evidence=evidence))
-        if changed:
-            out.append(self.remember())
-        for group in self.groups.values():
-            view = beat.groups.get(group.name)
-            if view is not None and view.pin > group.pin:
-                group.pin = view.pin
-                pinned = {"to": view.pin.node or None}
-                out.append(Record(What.PIN_CHANGED, said, group.name, evidence=pinned))
+        out.append(Record(What.NODE_REBORN, because, evidence=evidence))
 
     def _outcome(
         self,
@@ -255,6 +252,10 @@ class Engine:
 
     def _adopt(self, model: ClusterModel, now: Instant, out: list[Effect]) -> None:
         """Take over a new configuration; what did not change is not touched."""
+        evidence: dict[str, object] = {"digest": model.digest}
+        if model.proof is not self.model.proof:
+            evidence["proof"] = f"{self.model.proof} until this daemon starts again"
+            model = replace(model, proof=self.model.proof)
         self.model = model
         self.members.adopt(model, now)
         wanted: dict[GroupName, GroupSpec] = {g.name: g for g in model.groups}
@@ -266,7 +267,6 @@ class Engine:
             if name not in self.groups:
                 self.groups[name] = Group(spec, self.me, self._next_op)
                 out.extend(self.groups[name].clear())
-        evidence = {"digest": model.digest}
         out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
 
     def _shut_down(self, out: list[Effect]) -> None:
@@ -286,7 +286,7 @@ class Engine:
             self._look(now, out)
             return
         for name, group in self.groups.items():
-            out.extend(group.serve(self.members, self._views[name], now, self.mine.seq + 1))
+            out.extend(group.serve(self.members, self.views[name], now, self.mine.seq + 1))
 
     def _look(self, now: Instant, out: list[Effect]) -> None:
         if self.word == "up" and self.members.all_known:
@@ -305,13 +305,23 @@ class Engine:
                 group.want = self._wants(group)
             if not changed:
                 break  # A renewed lease changes nothing that placement looks at.
+        self._look_beyond(now, out)
         for name in [n for n, g in self.groups.items() if g.removed and not g.custody.holds]:
             del self.groups[name], self.placements[name]
         self._looked_at = now
-        if any(map(self._waits, self.groups.values())):
+        if any(map(self._waits, self.groups.values())) or self.members.proof.busy:
             self._stir(now)
-        self._views = {name: group.view() for name, group in self.groups.items()}
-        self._voice.publish(self._public())
+        self.views = {name: group.view() for name, group in self.groups.items()}
+        self._voice.publish(public(self))
+
+    def _look_beyond(self, now: Instant, out: list[Effect]) -> None:
+        """Order what the proof of death asks of others; a life that it ended is followed by one."""
+        proof = self.members.proof
+        proof.step([group.wish for group in self.groups.values()], now, out)
+        outlived = proof.outlived()
+        stopped = all(group.custody is Custody.STOPPED for group in self.groups.values())
+        if outlived is not None and stopped:
+            self._begin_anew(outlived, "the arbiter ended the last life, and all is stopped", out)
 
     def _waits(self, group: Group) -> bool:
         """Whether an acknowledgement or time alone may change what becomes of a group."""
@@ -328,7 +338,8 @@ class Engine:
     def _wants(self, group: Group) -> bool:
         ready = group.custody in (Custody.STOPPED, Custody.CLAIMING) and not self.leaving
         placed = self.placements[group.name].node == self.me
-        return ready and placed and not self.members.unclean_nodes(group.name)
+        able = self.members.proof.bar(group.name, self._handled_at) is None
+        return ready and placed and able and not self.members.unclean_nodes(group.name)
 
     def _lift_void_pin(self, group: Group, beliefs: Beliefs, out: list[Effect]) -> None:
         if (why := candidates.void_pin(group, beliefs)) is not None:
@@ -339,7 +350,8 @@ class Engine:
 
     def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
         if self._voice.speaks(now, self.model.timing.keepalive, ticked):
-            out.append(SendBeat(self._compose(now)))
+            out.append(SendBeat(compose(self, now)))
+            self.members.proof.spoke(now, out)
         if not self.leaving or self._left:
             return
         done = may_leave([group.custody for group in self.groups.values()])
@@ -348,34 +360,6 @@ class Engine:
             unclean = [g.name for g in self.groups.values() if g.custody is Custody.UNCLEAN]
             why = f"unclean: {', '.join(unclean)}" if unclean else "nothing runs here any more"
             out.extend([Record(What.NODE_LEFT, why), Leave(clean=not unclean)])
-
-    def _public(self) -> object:
-        """Return the part of a beat whose change is told at once."""
-        hears = tuple(peer.heard for peer in self.members)
-        switches = (dict(self.standby), dict(self.maintenance))
-        unclean = frozenset(self.members.unclean)
-        words = (self.leaving, self.word, self.mine.life, self.macs)
-        return hears, self._views, switches, unclean, words
-
-    def _compose(self, now: Instant) -> Beat:
-        timing = self.model.timing
-        own = {(g.name, self.me) for g in self.groups.values() if g.custody is Custody.UNCLEAN}
-        return Beat(
-            node=self.me,
-            seq=self.mine.sending(now, timing.lease),
-            life=self.mine.life,
-            word=self.word,
-            deadtime=timing.deadtime,
-            lease=timing.lease,
-            acks=self.members.acks(now),
-            groups=self._views,
-            standby=dict(self.standby),
-            maintenance=dict(self.maintenance),
-            unclean=frozenset(self.members.unclean | own),
-            leaving=self.leaving,
-            digest=self.model.digest,
-            macs=self.macs,
-        )
 
     # Small things.
 

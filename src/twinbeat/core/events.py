@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .beat import Beat
 from .model import ClusterModel
+from .records import Records
 from .units import GroupName, LinkName, NodeName
 
 
@@ -95,6 +96,43 @@ class GuardChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerProvenDead:
+    """The fencing device confirmed that the peer was off after the order; answers `ProveDead`."""
+
+    op: int
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFailed:
+    """The peer may still be running; answers `ProveDead`."""
+
+    op: int
+    node: NodeName
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterAnswered:
+    """The transaction was executed, or refused by its condition; answers `AskArbiter`.
+
+    `records` are those right after it, whether or not it was `done`.
+    """
+
+    op: int
+    done: bool
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterFailed:
+    """No reply came: the transaction was executed or was not; answers `AskArbiter`."""
+
+    op: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class HardwareChanged:
     """The hardware addresses of the interfaces that this node's virtual IPs are on, or come to."""
 
@@ -165,6 +203,7 @@ Event = (
     Started | BeatReceived | TimePassed | LinkChanged
     | GroupStarted | GroupStartFailed | GroupStopped | GroupStopFailed | ResourceFailed
     | LeaseLapsed | GuardChanged | HardwareChanged
+    | PeerProvenDead | ProofFailed | ArbiterAnswered | ArbiterFailed
     | HandoverRequested | FailbackRequested | StandbyRequested | MaintenanceRequested
     | CleanupRequested | ModelChanged | ShutdownRequested
 )  # fmt: skip

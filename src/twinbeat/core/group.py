@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .beat import Custody, GroupView, Pin
+from .claim import answer, why_claimed
 from .effects import (
     Announce,
     ClearGroup,
@@ -26,8 +27,9 @@ from .liveness import Liveness, PeerWatch
 from .membership import Membership
 from .model import GroupSpec
 from .placement import Placement
+from .proofs import Wish
 from .serving import Serving
-from .units import NEVER, Duration, GroupName, Instant, NodeName, readable
+from .units import NEVER, GroupName, Instant, NodeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,15 @@ class Group:
         """The configuration no longer has it: stop it, then forget it."""
         self.waiting: tuple[str, ...] = ()
         """What a claim still waits for."""
+        self.wish = Wish(group=spec.name, custody=Custody.UNKNOWN)
         self.serving = Serving(spec.name)
         self.last_owner: NodeName | None = None
         self.cause = ""
         self._next_op = next_op
         self._op = 0
         self._claim_seq = 0
+        self._ready = False
+        """Whether the claim waits for nothing but a third party's word."""
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
         self._met: NodeName | None = None
@@ -164,6 +169,19 @@ class Group:
 
     def step(self, world: World) -> list[Effect]:
         """Do what the world asks for now; nothing when nothing changed."""
+        self._ready = False
+        out = self._step(world)
+        concerned = not self.custody.holds and self._bar_here(world) is None
+        doubts = world.members.in_doubt(self.name) if concerned else []
+        self.wish = Wish(
+            group=self.name,
+            custody=self.custody,
+            doubts=tuple(peer.node for peer in doubts),
+            ready=self._ready,
+        )
+        return out
+
+    def _step(self, world: World) -> list[Effect]:
         match self.custody:
             case Custody.STOPPED:
                 return self._consider_claim(world)
@@ -201,15 +219,26 @@ class Group:
             self.waiting = (bar,) if world.placement.node == self.me else ()
             return []
         views = [peer.view(self.name) for peer in world.members]
-        self.term = 1 + max([self.term, *(view.term for view in views if view is not None)])
+        seen = [view.term for view in views if view is not None]
+        self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen, 0)
+        world.members.proof.claim(self.name, self.term)
         self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
-        self.cause = self._why_claim(world)
+        because = world.placement.reasons[0]
+        self.cause = why_claimed(self.name, self.last_owner, because, world.members, world.now)
         evidence = {"term": self.term, "from": self.last_owner}
         told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)
         return [told, *self._claim(world)]
 
     def _bar(self, world: World) -> str | None:
         """Return why this node may not claim the group now, or None."""
+        if (bar := self._bar_here(world)) is not None:
+            return bar
+        if unclean := world.members.unclean_nodes(self.name):
+            return f"{', '.join(unclean)} may still run it (unclean)"
+        return None
+
+    def _bar_here(self, world: World) -> str | None:
+        """Return a bar that no proof of a death would lift, or None."""
         if world.leaving:
             return "this node is leaving"
         if self.removed:
@@ -218,18 +247,19 @@ class Group:
             return world.placement.reasons[0]
         if (holder := world.members.holder(self.name)) is not None:
             return f"{holder.node} says {holder.custody(self.name)}"
-        if unclean := world.members.unclean_nodes(self.name):
-            return f"{', '.join(unclean)} may still run it (unclean)"
-        return None
+        return world.members.proof.bar(self.name, world.now)
 
     def _claim(self, world: World) -> list[Effect]:
         """Start when the right is complete; else say what it waits for."""
         members = world.members
-        if (bar := self._bar(world)) is not None:
+        if (bar := self._bar(world) or members.proof.void(self.name)) is not None:
             self.custody, self.waiting = Custody.STOPPED, ()
             return [Record(What.GROUP_CLAIM_ENDED, bar, self.name)]
-        answers = {peer.node: self._answer(peer, world) for peer in members}
+        name, mine, seq = self.name, self.view(), self._claim_seq
+        answers = {p.node: answer(p, name, mine, seq, members, world.now) for p in members}
         self.waiting = tuple(why for given, why in answers.values() if not given)
+        if not self.waiting and (why := members.proof.refusal(self.name)) is not None:
+            self._ready, self.waiting = True, (why,)
         if self.waiting:
             return []
         self.custody, self._op, self._met = Custody.STARTING, self._next_op(), None
@@ -241,27 +271,6 @@ class Group:
             StartGroup(self._op, self.spec),
             Record(What.GROUP_STARTING, because, self.name, None, evidence),
         ]
-
-    def _answer(self, peer: PeerWatch, world: World) -> tuple[bool, str]:
-        """Return whether one peer lets this claim start, and the sentence that says why."""
-        node = peer.node
-        if peer.liveness is Liveness.LEFT:
-            return True, f"{node} said goodbye"
-        verdict = world.members.proof(peer)
-        if verdict.proven:
-            return True, verdict.why
-        if peer.liveness is not Liveness.ALIVE:
-            return False, verdict.why
-        if peer.acked_seq < self._claim_seq:
-            return False, f"{node} has not answered the claim yet"
-        if world.now >= peer.promised:
-            return False, f"the answer of {node} has expired"
-        theirs = peer.view(self.name)
-        if theirs is not None and theirs.custody is Custody.CLAIMING:
-            if theirs.strength(node) > self.view().strength(self.me):
-                return False, f"the claim of {node} is stronger"
-            return True, f"{node} yields its weaker claim"
-        return True, f"{node} answered that it does not hold it"
 
     def _hold(self, world: World) -> list[Effect]:
         out = self._meet(world)
@@ -298,7 +307,17 @@ class Group:
         return placement.reasons[0] if view is not None and view.want else None
 
     def _meet(self, world: World) -> list[Effect]:
-        """Two owners: the stronger stays and announces itself again, the other stops at once."""
+        """Two owners: the stronger stays and announces itself again, the other stops at once.
+
+        A third party that no longer lets this node own it is like a stronger owner.
+        """
+        if (why := world.members.proof.revoked(self.name)) is not None:
+            self._stop_hard()
+            return [
+                Silence(self.name),
+                StopGroup(self._op, self.name),
+                Record(What.GROUP_STOPPING, why, self.name, None, {"to": None}),
+            ]
         other = world.members.owner(self.name)
         if other is None:
             return self._conflict_ended()
@@ -324,12 +343,16 @@ class Group:
     def _yield(self, world: World) -> list[Effect]:
         """While stopping by plan: a stronger owner silences the addresses before their turn."""
         other = world.members.owner(self.name)
-        if other is None or not self._weaker_than(other):
+        stronger = other if other is not None and self._weaker_than(other) else None
+        because = world.members.proof.revoked(self.name)
+        if stronger is not None:
+            because = f"{stronger.node} owns it with the stronger claim"
+        if because is None:
             return []
         self._gentle = False
         self.serving.end()
-        because = f"{other.node} owns it with the stronger claim"
-        return [Silence(self.name), Record(What.GROUP_MET, because, self.name, other.node)]
+        peer = None if stronger is None else stronger.node
+        return [Silence(self.name), Record(What.GROUP_MET, because, self.name, peer)]
 
     def _weaker_than(self, other: PeerWatch) -> bool:
         theirs = other.view(self.name)
@@ -363,19 +386,3 @@ class Group:
         self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
         self._met = None
         self.serving.end()
-
-    def _why_claim(self, world: World) -> str:
-        """Say in a sentence why the group comes to this node now."""
-        members, last = world.members, self.last_owner
-        peer = members.peers.get(last) if last is not None else None
-        if peer is None:
-            return f"nobody owns it; {world.placement.reasons[0]}"
-        if peer.liveness is Liveness.LEFT:
-            return f"{last} left the cluster"
-        if peer.liveness is Liveness.SILENT:
-            silence = readable(Duration(peer.silence(world.now, members.awake)))
-            return f"{last} is dead: nothing was heard of it for {silence}"
-        view = peer.view(self.name)
-        if view is not None and view.failed:
-            return f"it failed on {last}"
-        return f"{last} released it: {world.placement.reasons[0]}"

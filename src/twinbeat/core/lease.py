@@ -70,3 +70,15 @@ def creatable_until(
         promise = promised_by(peer, group, own, mine)
         until = promise if until is None else min(until, promise)
     return Instant(own.spoke_at + timing.lease if until is None else until)
+
+
+def promised_by_all(
+    peers: Iterable[PeerWatch], group: GroupName, own: OwnBeats, mine: GroupView
+) -> Instant:
+    """Return until when every configured peer's acknowledgement lets this node serve the group.
+
+    With an arbiter this is what an owner that it does not answer lives on. Nobody is exempt: who
+    is not heard here may be the one that deposes this node.
+    """
+    promises = (promised_by(peer, group, own, mine) for peer in peers)
+    return min(promises, default=own.promise(own.seq))

@@ -1,16 +1,20 @@
 """All peers of this node: who lives, whom others hear, what was promised, who is unclean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from . import lease, proofs
+from . import lease
+from .arbiter import Arbitration
 from .beat import Ack, Beat, Custody, GroupView
 from .effects import Effect, Record, What
+from .fencing import Fencing
 from .liveness import Change, Hearing, Liveness, OwnBeats, PeerWatch
-from .model import ClusterModel
-from .proofs import Verdict
-from .units import NEVER, Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .model import ClusterModel, Proof
+from .proofs import PeerProof, silent_everywhere
+from .units import Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
 
 Unclean = tuple[GroupName, NodeName]
+
+_PROOFS = {Proof.PEER: PeerProof, Proof.FENCE: Fencing, Proof.ARBITER: Arbitration}
 
 
 class Membership:
@@ -27,6 +31,7 @@ class Membership:
         self.unclean: set[Unclean] = set()
         """What other nodes are known to hold unclean, by their own word or by hearsay."""
         self._vouched: set[Unclean] = set()
+        self.proof: PeerProof = _PROOFS[model.proof](self)
 
     def __iter__(self) -> Iterator[PeerWatch]:
         return iter(self.peers.values())
@@ -74,6 +79,7 @@ class Membership:
             for link in peer.links_died(now):
                 out.append(Record(What.LINK_DEAD, f"nothing of {peer.node} came on {link}",
                                   peer=peer.node, evidence={"link": link}))  # fmt: skip
+        self.proof.time_passed(now, out)
 
     def stalled(self, gap: Duration, now: Instant) -> None:
         """This node was away: every silence starts anew.
@@ -86,8 +92,17 @@ class Membership:
             for peer in self:
                 peer.doubt()
 
+    def take_hearsay(self, marks: Iterable[Unclean]) -> bool:
+        """Believe who is said to be unclean, unless it speaks for itself; return if it was new."""
+        known = len(self.unclean)
+        for mark in marks:
+            peer = self.peers.get(mark[1])
+            if peer is not None and not peer.heard and mark not in self._vouched:
+                self.unclean.add(mark)
+        return len(self.unclean) > known
+
     def vouch(self, group: GroupName, node: NodeName) -> bool:
-        """Believe the operator that a silent peer runs nothing of a group."""
+        """Believe whoever knows that a silent peer runs nothing of a group: operator, fencing."""
         self._vouched.add((group, node))
         known = (group, node) in self.unclean
         self.unclean.discard((group, node))
@@ -105,19 +120,19 @@ class Membership:
                 acks[peer.node] = Ack(peer.life, peer.seq, peer.heard, age_ms)
         return acks
 
-    def proof(self, peer: PeerWatch) -> Verdict:
-        """Judge whether a peer is proven dead by the configured proof."""
-        others = (other for other in self if other is not peer)
-        return proofs.RULES[self.model.proof].judge(peer, others)
-
-    def gone(self, peer: PeerWatch) -> bool:
-        """Whether nothing that the peer held stands in the way any more, `unclean` apart."""
-        return peer.liveness is Liveness.LEFT or self.proof(peer).proven
+    def in_doubt(self, group: GroupName) -> list[PeerWatch]:
+        """Return the peers that only a proof of their death takes out of the way to a group."""
+        return [
+            peer
+            for peer in self
+            if silent_everywhere(peer, self).proven and not self.proof.judge(peer, group).proven
+        ]
 
     def holder(self, group: GroupName) -> PeerWatch | None:
-        """Return a peer whose newest beat holds the group and which is not gone."""
+        """Return a peer whose newest beat holds the group and which still speaks for itself."""
         for peer in self:
-            if peer.custody(group).holds and not self.gone(peer):
+            gone = peer.liveness is Liveness.LEFT or silent_everywhere(peer, self).proven
+            if peer.custody(group).holds and not gone:
                 return peer
         return None
 
@@ -161,16 +176,22 @@ class Membership:
 
     def renewable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
         """Return until when an unexpired lease of the group may be renewed."""
+        granted = self.proof.granted_until(group)
+        if granted is not None:
+            return max(granted, lease.promised_by_all(self, group, self.mine, mine))
         timing = self.model.timing
         return lease.renewable_until(self, timing, group, self.mine, mine, now, self.awake)
 
     def creatable_until(self, group: GroupName, mine: GroupView) -> Instant:
         """Return until when a new lease of the group may be created."""
+        granted = self.proof.granted_until(group)
+        if granted is not None:
+            return max(granted, lease.promised_by_all(self, group, self.mine, mine))
         return lease.creatable_until(self, self.model.timing, group, self.mine, mine)
 
     def next_deadline(self) -> Instant:
-        """Return when the silence of any peer next means something."""
-        deadline = NEVER
+        """Return when the silence of any peer, or of who was asked, next means something."""
+        deadline = self.proof.next_deadline()
         for peer in self.peers.values():
             deadline = min(deadline, peer.next_deadline(self.awake))
         return deadline
@@ -183,12 +204,8 @@ class Membership:
             self.unclean.discard((name, beat.node))
         own = {(g, beat.node) for g, v in beat.groups.items() if v.custody is Custody.UNCLEAN}
         self._vouched = {mark for mark in self._vouched if mark[1] != beat.node}
-        hearsay = {
-            mark
-            for mark in beat.unclean - self._vouched
-            if mark[1] in self.peers and not self.peers[mark[1]].heard
-        }
-        self.unclean |= own | hearsay
+        self.unclean |= own
+        self.take_hearsay(beat.unclean)
 
     def _tell_beat(
         self,

@@ -13,6 +13,11 @@ class Proof(StrEnum):
     """What counts as proof that a peer is dead (protocol.md 2.5)."""
 
     PEER = "peer"
+    """Silence everywhere."""
+    FENCE = "fence"
+    """A fencing device confirmed that the peer is off."""
+    ARBITER = "arbiter"
+    """A store outside let this node depose the peer."""
 
 
 class LinkKind(StrEnum):
@@ -163,6 +168,8 @@ class ClusterModel:
     links: tuple[LinkSpec, ...]
     groups: tuple[GroupSpec, ...]
     proof: Proof = Proof.PEER
+    startup_fencing: bool = False
+    """Whether a node that has heard no peer since its start may have a peer fenced."""
     log: LogSpec = LogSpec()
     script_dirs: tuple[str, ...] = ("/etc/ha.d/resource.d", "/etc/init.d")
     realtime: bool = True

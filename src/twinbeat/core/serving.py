@@ -29,7 +29,7 @@ class Serving:
             if until - self.until < members.model.timing.keepalive // 4:
                 return []
             self.until = until
-            return [Serve(self._group, until, create=False), *self._lighten()]
+            return [Serve(self._group, until, create=False), *self._lighten(members)]
         if not owns:
             return []
         until = members.creatable_until(self._group, mine)
@@ -49,12 +49,12 @@ class Serving:
         because = f"the kernel no longer holds the lease: {why}"
         return [Record(What.GROUP_DARK, because, self._group)]
 
-    def _lighten(self) -> list[Effect]:
+    def _lighten(self, members: Membership) -> list[Effect]:
         """A lease that is renewed was accepted by the kernel: only then the dark has ended."""
         if not self._dark:
             return []
         self._dark = False
-        return [Record(What.GROUP_LIT, "the peers acknowledge again", self._group)]
+        return [Record(What.GROUP_LIT, members.proof.lit, self._group)]
 
     def _darken(self, members: Membership) -> list[Effect]:
         if self._dark:
@@ -66,4 +66,7 @@ class Serving:
             for peer in members
             if peer.promised != LONG_AGO
         }
+        granted = members.proof.granted_until(self._group)
+        if granted is not None and granted != LONG_AGO:
+            evidence["arbiter"] = f"granted until {in_ms(granted)}"
         return [Record(What.GROUP_DARK, because, self._group, None, evidence)]

@@ -139,5 +139,6 @@ def _flags(engine: "Engine") -> list[str]:
         flags.extend(f"unclean: {name} on {node}" for node in [*own, *nodes])
         if any(r.script.lower() in _EXCLUSIVE for r in group.spec.resources):
             flags.append(f"unproven: {name}")
+    flags.extend(engine.members.proof.flags())
     flags.extend(f"link down: {link}" for link, up in engine.own_links.items() if not up)
     return flags

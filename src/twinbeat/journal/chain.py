@@ -29,8 +29,15 @@ DEEDS = {
 }
 """What a node's own entry says of its custody."""
 
-BAD_ROOTS = {What.PEER_DEAF, What.PEER_DEAD, What.PEER_LEFT}
-BAD_NEWS = BAD_ROOTS | {What.PEER_LATE, What.LINK_DEAD}
+BAD_ROOTS = {What.PEER_DEAF, What.PEER_DEAD, What.PEER_LEFT, What.NODE_DEPOSED}
+FENCING = {
+    What.FENCING_BARRED,
+    What.FENCING_ORDERED,
+    What.FENCING_CONFIRMED,
+    What.FENCING_FAILED,
+    What.FENCING_VOID,
+}
+BAD_NEWS = BAD_ROOTS | FENCING | {What.PEER_LATE, What.LINK_DEAD, What.PEER_DEPOSED}
 GOOD_NEWS = {
     What.NODE_STARTED,
     What.NODE_ACTIVE,
@@ -54,6 +61,7 @@ ALONG = EXPLAINED | {
     What.GROUP_CLAIM_ENDED,
     What.GROUP_DARK,
     What.GROUP_LIT,
+    What.GROUP_RECORD,
 }
 """Entries about the group that belong into a move's chain without being deeds."""
 

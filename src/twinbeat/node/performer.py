@@ -12,10 +12,12 @@ from twinbeat.agents.base import Agent, Log
 from twinbeat.agents.ip import VirtualIp
 from twinbeat.core.effects import (
     Announce,
+    AskArbiter,
     ClearGroup,
     Effect,
     Leave,
     Obey,
+    ProveDead,
     Record,
     Remember,
     Reply,
@@ -128,6 +130,8 @@ class Performer:
                 self._chronicle.record(effect, now)
             case Leave(clean):
                 self._leave(clean)
+            case ProveDead() | AskArbiter():
+                raise ValueError("no proof of death but `peer` has anything to order here")
 
     def _serve(self, effect: Serve) -> None:
         self._until[effect.group] = effect.until

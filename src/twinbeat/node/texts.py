@@ -92,6 +92,23 @@ _OURS: Mapping[What, Line] = {
     What.CLEANED_UP: ("info", "group {group} is cleaned up on {node}: {because}"),
     What.CONFIG_DIFFERS: ("WARN", "{node}: {because}{numbers}"),
     What.CONFIG_CHANGED: ("info", "the configuration is in force: {because}"),
+    What.FENCING_BARRED: ("WARN", "{node} is not fenced: {because}"),
+    What.FENCING_ORDERED: ("WARN", "{node} is to be fenced: {because}{numbers}"),
+    What.FENCING_CONFIRMED: ("WARN", "{node} is fenced: {because}{numbers}"),
+    What.FENCING_FAILED: (
+        "CRIT",
+        "{node} could not be fenced, nothing of it is taken over: {because}{numbers}; look at its "
+        "fencing device",
+    ),
+    What.FENCING_VOID: ("WARN", "the fencing of {node} proves nothing any more: {because}"),
+    What.ARBITER_BACK: ("info", "the arbiter: {because}"),
+    What.ARBITER_AWAY: ("ERROR", "the arbiter is away, nothing can be started: {because}"),
+    What.ARBITER_FAILED: ("WARN", "the arbiter: {because}"),
+    What.NODE_REGISTERED: ("info", "{node} is registered: {because}{numbers}"),
+    What.NODE_DEPOSED: ("CRIT", "{node} was deposed, everything stops here: {because}{numbers}"),
+    What.NODE_REBORN: ("WARN", "{node} begins a new life: {because}{numbers}"),
+    What.PEER_DEPOSED: ("WARN", "{node} is deposed: {because}{numbers}"),
+    What.GROUP_RECORD: ("info", "group {group}: {because}{numbers}"),
 }
 
 
