@@ -69,7 +69,7 @@ def decode(packet: bytes, keyring: Keyring) -> Message:
         message = classic.read(lines)
     else:
         raise WireError(Reason.UNKNOWN_ENCODING, f"begins with {shown(packet[:16])}")
-    names = [name for name, _ in message.fields]
+    names = dict(message.fields)
     if COMPRESSED in names:
         raise WireError(Reason.UNSUPPORTED_TYPE, "a compressed message")
     if AUTH in names:

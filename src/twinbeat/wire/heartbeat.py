@@ -18,7 +18,7 @@ numbers decimal. `tb` will mean the same in every version; a beat of a version t
 keeps its life and its lease, but says nothing: its sender is heard, and never taken for alive.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,8 +48,8 @@ MAX_RANK = 255
 MAX_DIGEST = 64
 MAX_MACS = 32
 
-_read_once = lru_cache(maxsize=256)
-"""For what a peer says again in every heartbeat: the same text gives the very same value."""
+_once = lru_cache(maxsize=256)
+"""For what every heartbeat says again: the same text gives the very same value."""
 
 _CUSTODIES = {custody.value: custody for custody in Custody}
 _FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
@@ -83,7 +83,7 @@ def pack(beat: Beat, envelope: Envelope) -> Message:
         ("protocol", "1"),
     ]
     if beat.version:
-        fields += [(name, text) for name, text in _ours(beat) if text]
+        _add_ours(fields, beat)
     fields += [
         ("src", beat.node),
         ("srcuuid", envelope.uuid),
@@ -96,18 +96,28 @@ def pack(beat: Beat, envelope: Envelope) -> Message:
     return Message(fields)
 
 
-def _ours(beat: Beat) -> Iterable[tuple[str, str]]:
+def _add_ours(fields: list[Field], beat: Beat) -> None:
     lease_us = -(-beat.lease // US)
-    yield "tb", f"{beat.version} {beat.life.token:016x} {lease_us}"
-    yield "tb_ack", " ".join([_write_ack(node, ack) for node, ack in beat.acks.items()])
-    yield "tb_grp", " ".join([_write_group(name, view) for name, view in beat.groups.items()])
-    yield "tb_sby", _write_switches(beat.standby)
-    yield "tb_mnt", _write_switches(beat.maintenance)
-    unclean = [f"{write_name(group)},{write_name(node)}" for group, node in sorted(beat.unclean)]
-    yield "tb_bad", " ".join(unclean)
-    yield "tb_bye", "1" if beat.leaving else ""
-    yield "tb_cfg", beat.digest
-    yield "tb_mac", " ".join(sorted(mac.hex() for mac in beat.macs))
+    fields.append(("tb", f"{beat.version} {beat.life.token:016x} {lease_us}"))
+    if beat.acks:
+        acks = [_write_ack(node, ack) for node, ack in beat.acks.items()]
+        fields.append(("tb_ack", " ".join(acks)))
+    if beat.groups:
+        groups = [_write_group(name, view) for name, view in beat.groups.items()]
+        fields.append(("tb_grp", " ".join(groups)))
+    if beat.standby:
+        fields.append(("tb_sby", _write_switches(beat.standby)))
+    if beat.maintenance:
+        fields.append(("tb_mnt", _write_switches(beat.maintenance)))
+    if beat.unclean:
+        marks = [f"{write_name(group)},{write_name(node)}" for group, node in sorted(beat.unclean)]
+        fields.append(("tb_bad", " ".join(marks)))
+    if beat.leaving:
+        fields.append(("tb_bye", "1"))
+    if beat.digest:
+        fields.append(("tb_cfg", beat.digest))
+    if beat.macs:
+        fields.append(("tb_mac", _write_macs(beat.macs)))
 
 
 def _write_ack(node: NodeName, ack: Ack) -> str:
@@ -127,6 +137,11 @@ def _write_switches(switches: Mapping[NodeName, Switch]) -> str:
     )
 
 
+@_once
+def _write_macs(macs: frozenset[bytes]) -> str:
+    return " ".join(sorted(mac.hex() for mac in macs))
+
+
 def unpack(message: Message) -> Beat:
     """Return the beat of a `status` message; WireError when it is none or one value is illegal.
 
@@ -138,10 +153,10 @@ def unpack(message: Message) -> Beat:
     word = _required(fields, "st")
     if word not in STATUS_WORDS:
         raise WireError(Reason.BAD_FIELD, f"st is {shown(word)}, not one of {STATUS_WORDS}")
-    deadtime = _bounded(hexadecimal(_required(fields, "dt"), "dt") * MS, "dt")
+    deadtime = _read_deadtime(_required(fields, "dt"))
     node = node_name(_required(fields, "src"))
     seq = hexadecimal(_required(fields, "seq"), "seq", least=1)
-    generation = hexadecimal(_required(fields, "hg"), "hg", least=1)
+    generation = _read_generation(_required(fields, "hg"))
     version, token, lease = 0, 0, deadtime
     if "tb" in fields:
         version, token, lease = _read_ours(fields["tb"])
@@ -173,13 +188,23 @@ def _required(fields: Mapping[str, str], name: str) -> str:
     return text
 
 
+@_once
+def _read_deadtime(text: str) -> Duration:
+    return _bounded(hexadecimal(text, "dt") * MS, "dt")
+
+
+@_once
+def _read_generation(text: str) -> int:
+    return hexadecimal(text, "hg", least=1)
+
+
 def _bounded(span: int, what: str) -> Duration:
     if not SHORTEST <= span <= LONGEST:
         raise WireError(Reason.BAD_TIME, f"{what} is {span // US} us, not 10 ms to 1 h")
     return Duration(span)
 
 
-@_read_once
+@_once
 def _read_ours(text: str) -> tuple[int, int, Duration]:
     """Read `tb`: version, token and lease. Later versions may say more after these."""
     parts = text.split(" ", 3)
@@ -205,7 +230,7 @@ def _read_ack(item: list[str]) -> Ack:
     )
 
 
-@_read_once
+@_once
 def _read_life(text: str) -> Life:
     generation, _, token = text.partition(".")
     return Life(
@@ -213,7 +238,7 @@ def _read_life(text: str) -> Life:
     )
 
 
-@_read_once
+@_once
 def _read_groups(text: str) -> dict[GroupName, GroupView]:
     items = read_items(text, 6, MAX_GROUPS, "tb_grp")
     return read_table(items, _group_name, _read_group, "tb_grp")
@@ -240,7 +265,7 @@ def _read_group(item: list[str]) -> GroupView:
     )
 
 
-@_read_once
+@_once
 def _read_switches(text: str, what: str) -> dict[NodeName, Switch]:
     return read_table(read_items(text, 3, MAX_NODES, what), node_name, _read_switch, what)
 
@@ -250,7 +275,7 @@ def _read_switch(item: list[str]) -> Switch:
     return Switch(counter, flag(item[2], "on", "off", "a switch"))
 
 
-@_read_once
+@_once
 def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
     items = read_items(text, 2, MAX_GROUPS * 4, "tb_bad")
     return frozenset(
@@ -258,14 +283,14 @@ def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
     )
 
 
-@_read_once
+@_once
 def _read_digest(text: str) -> str:
     if len(text) > MAX_DIGEST or not text.isprintable():
         raise WireError(Reason.BAD_FIELD, f"tb_cfg is {shown(text)}")
     return text
 
 
-@_read_once
+@_once
 def _read_macs(text: str) -> frozenset[bytes]:
     items = text.split(" ", MAX_MACS) if text else []
     if len(items) > MAX_MACS:
