@@ -1,0 +1,307 @@
+"""The options of a run: a cluster, its weather, its agents and what may go wrong, from one seed.
+
+Every choice has a stream of its own, so that an option that is given, not drawn, changes no other.
+All chance is in whole numbers: a run is the same on every machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from twinbeat.core.model import (
+    AgentKind,
+    ClusterModel,
+    Failback,
+    GroupSpec,
+    LinkKind,
+    LinkSpec,
+    Proof,
+    ResourceSpec,
+    Timing,
+)
+from twinbeat.core.units import MS, SECOND, Duration, GroupName, LinkName, NodeName, readable
+
+from .chance import Chance
+from .faults import FaultKind
+
+NODES_MIN, NODES_MAX = 2, 7
+MINUTES_MIN = 5
+"""No run is judged on less than five minutes of faults."""
+
+LINK = LinkName("eth1")
+KEEPALIVES_MS = (100, 200, 250, 500, 500, 1000, 1000, 1000, 2000)
+DRIFT_MAX_PPM = 10_000
+"""One per cent: what the margin of a lease allows for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What was asked for; None is drawn from the seed."""
+
+    nodes: int | None = None
+    proof: Proof | None = None
+    minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skies:
+    """The everyday weather of every path; faults come on top of it."""
+
+    loss: int = 0
+    """Per cent of the packets."""
+    run: int = 1
+    """At most so many in a row are lost."""
+    delay: Duration = Duration(MS)
+    jitter: Duration = Duration(0)
+    """A packet takes `delay` and up to so much more."""
+    duplicates: int = 0
+    """Per cent of the packets come again, up to three seconds later."""
+
+    def __str__(self) -> str:
+        """Return the weather in words."""
+        if self == Skies():
+            return "clear"
+        return (
+            f"loss {self.loss} % in runs of at most {self.run}, delay {readable(self.delay)} to "
+            f"{readable(self.delay + self.jitter)}, duplicates {self.duplicates} %"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How long agents and daemons take when nothing is wrong."""
+
+    start: Duration = Duration(30 * MS)
+    stop: Duration = Duration(10 * MS)
+    """Usual times; each one takes from a quarter of it to twice as long."""
+    oversleep: Duration = Duration(0)
+    """A daemon wakes up to so much after its deadline."""
+
+    @property
+    def longest(self) -> Duration:
+        """The longest a move can take: a stop and a start."""
+        return Duration(2 * (self.start + self.stop))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything about a run but its faults; `draw` makes one."""
+
+    seed: int
+    nodes: int
+    proof: Proof
+    minutes: int
+    """Length of the faulty part."""
+    groups: int
+    timing: Timing
+    failback: Failback
+    differing: bool
+    """The nodes' configurations name different preferred owners until everything is healed."""
+    skies: Skies
+    habits: Habits
+    drift: tuple[int, ...]
+    """How many parts per million each node's clock runs fast."""
+    mix: tuple[tuple[FaultKind, int], ...]
+    """The kinds of faults that are on, each with its weight."""
+    gap: Duration
+    """The usual time from one fault to the next."""
+
+    @property
+    def names(self) -> tuple[NodeName, ...]:
+        """The nodes' names."""
+        return tuple(NodeName(f"node{number}") for number in range(1, self.nodes + 1))
+
+    @property
+    def span(self) -> Duration:
+        """Length of the faulty part."""
+        return Duration(self.minutes * 60 * SECOND)
+
+    def lines(self) -> list[str]:
+        """Return the options as a person reads them."""
+        times = self.timing
+        drift = ", ".join(f"{ppm:+d}" for ppm in self.drift)
+        failback = "off"
+        if self.failback.enabled:
+            after = self.failback.after
+            failback = f"after {readable(after)}" if after else "on"
+        return [
+            f"seed      {self.seed}",
+            f"cluster   {self.nodes} nodes, {self.groups} group{'s' if self.groups > 1 else ''}, "
+            f"proof {self.proof}, failback {failback}"
+            + (", preferred owners differ until healed" if self.differing else ""),
+            f"timing    keepalive {readable(times.keepalive)}, deadtime {readable(times.deadtime)},"
+            f" initdead {readable(times.initdead)}, lease {readable(times.lease)}",
+            f"weather   {self.skies}",
+            f"clocks    {drift} ppm",
+            f"agents    start {readable(self.habits.start)}, stop {readable(self.habits.stop)}, "
+            f"daemons wake up to {readable(self.habits.oversleep)} late",
+            f"faults    for {self.minutes} minutes, one in about {readable(self.gap)}",
+        ]
+
+    def command(self) -> str:
+        """Return the command that plays this run again."""
+        return (
+            f"twinbeat sim --seed {self.seed} --nodes {self.nodes} --proof {self.proof} "
+            f"--minutes {self.minutes}"
+        )
+
+
+def draw(seed: int, given: Given | None = None) -> Options:
+    """Draw the options of a seed; what is given overrides the draw and changes nothing else."""
+    given = given or Given()
+    chance = Chance(seed)
+    nodes = given.nodes or _count(chance.stream("nodes"), (2, 2, 2, 2, 2, 3, 3, 4, 5))
+    proof = given.proof or chance.stream("proof").choice(list(Proof))
+    timing = _timing(chance.stream("timing"))
+    rates = chance.stream("drift")
+    bound = rates.choice((0, 100, 1000, DRIFT_MAX_PPM))
+    everyone = [rates.randint(-bound, bound) for _ in range(NODES_MAX)]
+    rest = chance.stream("rest")
+    return Options(
+        seed=seed,
+        nodes=nodes,
+        proof=proof,
+        minutes=given.minutes or MINUTES_MIN,
+        groups=_count(rest, (1, 1, 1, 2, 3)),
+        timing=timing,
+        failback=_failback(rest, timing),
+        differing=rest.randrange(8) == 0,
+        skies=_skies(chance.stream("skies"), timing),
+        habits=_habits(chance.stream("habits"), timing),
+        drift=tuple(everyone[:nodes]),
+        mix=_mix(chance.stream("mix"), proof, nodes),
+        gap=_gap(chance.stream("gap"), timing),
+    )
+
+
+def model_of(options: Options, node: NodeName) -> ClusterModel:
+    """Return what a node is configured with at its first boot."""
+    turn = options.names.index(node) if options.differing else 0
+    return _model(options, turn)
+
+
+def agreed_model(options: Options) -> ClusterModel:
+    """Return what every node is configured with when all is healed."""
+    return _model(options, 0)
+
+
+def _model(options: Options, turn: int) -> ClusterModel:
+    return ClusterModel(
+        name="sim",
+        nodes=options.names,
+        timing=options.timing,
+        links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface="eth1"),),
+        groups=tuple(group_spec(options, i, turn) for i in range(options.groups)),
+        proof=options.proof,
+        digest=f"order {turn}",
+    )
+
+
+def group_spec(options: Options, index: int, turn: int = 0, resource: str = "httpd") -> GroupSpec:
+    """Return the group of an index: `web`, `web2` ..., preferred on the nodes in turn."""
+    first = (index + turn) % options.nodes
+    return GroupSpec(
+        name=GroupName("web" if index == 0 else f"web{index + 1}"),
+        nodes=options.names[first:] + options.names[:first],
+        resources=(ResourceSpec(name=resource, agent=AgentKind.SCRIPT, script=resource),),
+        failback=options.failback,
+    )
+
+
+def stretched(timing: Timing, per_cent: int) -> Timing:
+    """Return timers that are longer or shorter by the same proportion."""
+
+    def stretch(span: Duration) -> Duration:
+        return Duration(span * per_cent // 100)
+
+    return Timing(
+        keepalive=stretch(timing.keepalive),
+        warntime=stretch(timing.warntime),
+        deadtime=stretch(timing.deadtime),
+        initdead=stretch(timing.initdead),
+        deadping=stretch(timing.deadping),
+    )
+
+
+def calmer(options: Options) -> list[Options]:
+    """Return the same options with less chance in them, for shrinking: each in one respect."""
+    clear = [
+        replace(options, skies=Skies()),
+        replace(options, drift=(0,) * options.nodes),
+        replace(options, habits=Habits()),
+    ]
+    return [option for option in clear if option != options]
+
+
+# The draws.
+
+
+def _count(random: Random, often: Sequence[int]) -> int:
+    return often[random.randrange(len(often))]
+
+
+def _timing(random: Random) -> Timing:
+    keepalive = random.choice(KEEPALIVES_MS) * MS
+    deadtime = keepalive * random.randint(5, 12)
+    # A restarted judge has forgotten its promises: it waits for no less than a deadtime.
+    initdead = deadtime * random.choice((110, 150, 200, 300)) // 100
+    return Timing(
+        keepalive=Duration(keepalive),
+        warntime=Duration(deadtime // 2),
+        deadtime=Duration(deadtime),
+        initdead=Duration(initdead),
+        deadping=Duration(deadtime),
+    )
+
+
+def _failback(random: Random, timing: Timing) -> Failback:
+    after = Duration(timing.deadtime * random.randint(1, 4))
+    kind = random.randrange(3)
+    return Failback(enabled=kind > 0, after=after if kind > 1 else Duration(0))
+
+
+def _skies(random: Random, timing: Timing) -> Skies:
+    loss = random.choice((0, 0, 1, 5, 10, 20, 30))
+    # A run of lost beats that comes near the deadtime is a partition, and those are faults.
+    run = random.randint(1, max(1, timing.deadtime // timing.keepalive - 3))
+    jitter_ms = random.choice((0, 1, 5, 20, 40))
+    return Skies(
+        loss=loss,
+        run=run,
+        delay=Duration(random.choice((100_000, MS, 5 * MS))),
+        jitter=Duration(min(jitter_ms * MS, timing.deadtime // 20)),
+        duplicates=random.choice((0, 0, 1, 5)),
+    )
+
+
+def _habits(random: Random, timing: Timing) -> Habits:
+    return Habits(
+        start=Duration(random.choice((5, 30, 300, 2000)) * MS),
+        stop=Duration(random.choice((2, 10, 100, 1000)) * MS),
+        oversleep=Duration(min(random.choice((0, 1, 5, 15)) * MS, timing.deadtime // 50)),
+    )
+
+
+def _gap(random: Random, timing: Timing) -> Duration:
+    most = MINUTES_MIN * 60 * SECOND // 6
+    return Duration(min(most, timing.deadtime * random.choice((1, 2, 4, 8, 16))))
+
+
+_FENCING = (FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES)
+_ARBITER = (FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT)
+
+
+def _mix(random: Random, proof: Proof, nodes: int) -> tuple[tuple[FaultKind, int], ...]:
+    """Switch each kind on or off, and give those that are on their weights."""
+    share = random.choice((25, 50, 75))
+    drawn = [(kind, random.randint(1, 10), random.randrange(100) < share) for kind in FaultKind]
+    senseless = set[FaultKind]()
+    if proof != "fence":
+        senseless.update(_FENCING)
+    if proof != "arbiter":
+        senseless.update(_ARBITER)
+    if nodes == 2:  # They would only be other names for a cut pair or a cut path.
+        senseless.update((FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY, FaultKind.CUT_PAIR))
+    possible = [(kind, weight, on) for kind, weight, on in drawn if kind not in senseless]
+    mix = tuple((kind, weight) for kind, weight, on in possible if on)
+    return mix or tuple((kind, weight) for kind, weight, _ in possible)

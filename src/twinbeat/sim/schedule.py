@@ -1,0 +1,108 @@
+"""The schedule of a run: which faults, when, for how long, where. All of it drawn before the start.
+
+Faults overlap as they like. How long one lasts is drawn around the limits that the rules of the
+protocol turn on, for it is there that rules break.
+"""
+
+from random import Random
+
+from twinbeat.core.units import MS, Duration, NodeName
+
+from .chance import Chance
+from .faults import Fault, FaultKind
+from .options import DRIFT_MAX_PPM, Options
+
+FAULTS_MIN, FAULTS_MAX = 3, 400
+
+Schedule = tuple[Fault, ...]
+
+_AT_ONCE = frozenset({
+    FaultKind.MONITOR_FAILS, FaultKind.LEASE_LOST, FaultKind.HANDOVER, FaultKind.FAILBACK,
+    FaultKind.CLEANUP,
+})  # fmt: skip
+"""What does not last."""
+
+_OF_A_PATH = frozenset({
+    FaultKind.LOSS, FaultKind.DELAY, FaultKind.DUPLICATES, FaultKind.CLOG, FaultKind.CUT_PATH,
+    FaultKind.CUT_PAIR,
+})  # fmt: skip
+"""What happens to two nodes: the sender and the receiver."""
+
+_OF_ALL = frozenset({
+    FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES,
+    FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN,
+    FaultKind.RELOAD_TIMERS, FaultKind.RELOAD_GROUPS, FaultKind.RELOAD_RESOURCES,
+})  # fmt: skip
+"""What happens to the whole cluster."""
+
+
+def draw_schedule(options: Options) -> Schedule:
+    """Draw the faults of a run from its options."""
+    chance = Chance(options.seed)
+    pace = chance.stream("pace")
+    faults: list[Fault] = []
+    at = 0
+    while len(faults) < FAULTS_MAX:
+        at += pace.randint(options.gap // 8, options.gap * 15 // 8)
+        if at >= options.span:
+            break
+        number = len(faults) + 1
+        faults.append(_fault(chance.stream(f"fault {number}"), number, Duration(at), options))
+    while len(faults) < FAULTS_MIN:
+        number = len(faults) + 1
+        when = Duration(options.span * number // (FAULTS_MIN + 1))
+        faults.append(_fault(chance.stream(f"fault {number}"), number, when, options))
+    return tuple(sorted(faults, key=lambda fault: (fault.at, fault.number)))
+
+
+def _fault(random: Random, number: int, at: Duration, options: Options) -> Fault:
+    kind = random.choice([kind for kind, weight in options.mix for _ in range(weight)])
+    span = Duration(0) if kind in _AT_ONCE else _span(random, options)
+    nodes = _where(random, kind, options)
+    return Fault(number, kind, at, span, nodes, _size(random, kind, options))
+
+
+def _span(random: Random, options: Options) -> Duration:
+    """Draw how long a fault lasts, in tenths of the limit that it is drawn around."""
+    times = options.timing
+    limits = (times.keepalive, times.quiet, times.lease, times.deadtime, times.initdead)
+    around = random.choice(limits)
+    tenths = random.choice((random.randint(1, 12), random.randint(8, 15), random.randint(10, 60)))
+    return Duration(min(around * tenths // 10, options.span // 3))
+
+
+def _where(random: Random, kind: FaultKind, options: Options) -> tuple[NodeName, ...]:
+    names = list(options.names)
+    if kind in _OF_ALL:
+        return ()
+    if kind in _OF_A_PATH:
+        return tuple(random.sample(names, 2))
+    if kind in (FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY):
+        return tuple(sorted(random.sample(names, random.randint(1, len(names) - 1))))
+    if kind is FaultKind.MAINTENANCE and random.randrange(3) == 0:
+        return ()
+    return (random.choice(names),)
+
+
+def _size(random: Random, kind: FaultKind, options: Options) -> int:
+    match kind:
+        case FaultKind.LOSS:
+            return random.choice((10, 30, 50, 80, 95))
+        case FaultKind.DELAY:
+            return options.timing.deadtime * random.randint(1, 30) // 20 // MS
+        case FaultKind.DUPLICATES:
+            return random.choice((10, 50, 100))
+        case FaultKind.DRIFT:
+            return random.randint(-DRIFT_MAX_PPM, DRIFT_MAX_PPM)
+        case FaultKind.SLOW_AGENTS:
+            return random.choice((2, 5, 20, 100))
+        case FaultKind.ARBITER_SLOW:
+            return options.timing.deadtime * random.randint(1, 20) // 10 // MS
+        case FaultKind.RELOAD_TIMERS:
+            return random.choice((25, 50, 200, 400))
+        case FaultKind.HANDOVER | FaultKind.FAILBACK | FaultKind.RELOAD_RESOURCES:
+            return random.randrange(options.groups)
+        case FaultKind.FORGERY | FaultKind.REPLAY:
+            return random.choice((10, 50, 200))
+        case _:
+            return 0
