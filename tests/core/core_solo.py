@@ -6,7 +6,7 @@ test wants every 200 ms, until the test falls silent; every beat acknowledges al
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from cluster import LINK, model
 from core_beats import WEB
@@ -59,6 +59,7 @@ class Solo:
         life: Life = THEIRS,
         hears: tuple[NodeName, ...] = (),
         unclean: frozenset[tuple[GroupName, NodeName]] = frozenset(),
+        leaving: bool = False,
     ) -> list[Effect]:
         """Let a peer say its custody of web, in its next beat."""
         seq = self._seqs[node, life] = self._seqs.get((node, life), 0) + 1
@@ -68,25 +69,36 @@ class Solo:
         timing = self.engine.model.timing
         beat = Beat(
             node=node, life=life, seq=seq, deadtime=timing.deadtime, lease=timing.lease,
-            acks=acks, groups=views, unclean=unclean, digest=self.engine.model.digest,
+            acks=acks, groups=views, unclean=unclean, leaving=leaving,
+            digest=self.engine.model.digest,
         )  # fmt: skip
         return self.tell(BeatReceived(beat, LINK))
 
-    def until(self, end: int, said: Custody | None = None, node: NodeName = THERE) -> "Solo":
+    def until(self, end: int, said: Custody | None = None, node: NodeName = THERE) -> Self:
         """Let time pass as a daemon does; the peer speaks every 200 ms if it says anything."""
         speaks_at = self.now if said is not None else end + 1
         while True:
             due = -((START - self.engine.next_deadline()) // MS)  # The next whole millisecond.
-            at = max(self.now, min(due, speaks_at))
+            step = self.next_step()
+            at = max(self.now, min(due, speaks_at, due if step is None else step))
             if at > end:
                 self.now = end
                 return self
             self.now = at
-            if at == speaks_at and said is not None:
+            if step is not None and at == step:
+                self.take_step()
+            elif at == speaks_at and said is not None:
                 self.say(said, node=node)
                 speaks_at += 200
             else:
                 self.tell(TimePassed())
+
+    def next_step(self) -> int | None:
+        """Return when something else than the peer and the clock is due; None: never."""
+        return None
+
+    def take_step(self) -> None:
+        """Let that happen."""
 
     def ordered(self, kind: type[T]) -> list[T]:
         """Return every order of a kind so far."""
