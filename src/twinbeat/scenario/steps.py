@@ -1,0 +1,289 @@
+"""Every verb of the language: its usage, its meaning, and the step that a line of it becomes.
+
+A class is a verb; its docstring is what the manual says of it, its fields are the values of the
+line, those that may be left out last.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from twinbeat.core.model import Failback
+from twinbeat.core.units import Duration, GroupName, NodeName
+
+from .values import Path
+
+Nodes = tuple[NodeName, ...]
+Paths = tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one line says."""
+
+    usage: ClassVar[str]
+
+
+# The cluster and time.
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster(Step):
+    """Build a new cluster, in which nothing runs yet.
+
+    What is not said stays as it was; at first: two nodes, one group `web` with the script `httpd`,
+    keepalive 200 ms, deadtime 1 s, initdead 2 s, failback on. The warntime is half the deadtime.
+    Groups prefer `node1`, `node2` ... in turn.
+    """
+
+    usage = (
+        "cluster [nodes=NODES] [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
+        " [failback=FAILBACK] [script=SCRIPT]"
+    )
+    nodes: int | None = None
+    groups: int | None = None
+    keepalive: Duration | None = None
+    deadtime: Duration | None = None
+    initdead: Duration | None = None
+    failback: Failback | None = None
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reload(Step):
+    """Have nodes read a changed configuration; the others keep theirs.
+
+    What is not said is as the last `cluster` has it.
+    """
+
+    usage = (
+        "reload NODE... [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
+        " [failback=FAILBACK] [script=SCRIPT]"
+    )
+    nodes: Nodes
+    groups: int | None = None
+    keepalive: Duration | None = None
+    deadtime: Duration | None = None
+    initdead: Duration | None = None
+    failback: Failback | None = None
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Step):
+    """Let time pass."""
+
+    usage = "run SPAN"
+    span: Duration
+
+
+# Nodes and cables.
+
+
+@dataclass(frozen=True, slots=True)
+class Boot(Step):
+    """Start the daemon, on a machine that gets its power back if it had none."""
+
+    usage = "boot NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(Step):
+    """Ask the daemon to release everything, to say goodbye and to end; nobody waits for it."""
+
+    usage = "shutdown NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOff(Step):
+    """Take the machine's power: every process, every address, every cable at once."""
+
+    usage = "power-off NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Kill(Step):
+    """Kill the daemon; what it managed, and the kernel with its leases, live on."""
+
+    usage = "kill NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(Step):
+    """Stop the daemon where it stands; what it manages, and the kernel with its leases, live on."""
+
+    usage = "freeze NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw(Step):
+    """Let a frozen daemon go on."""
+
+    usage = "thaw NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Step):
+    """Lose the file in which a node keeps its generation and its switches."""
+
+    usage = "forget NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Step):
+    """Cut everything between nodes, one way or both: no frame passes on any link."""
+
+    usage = "cut CABLE..."
+    cables: tuple[Paths, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heal(Step):
+    """Mend what was cut; with no word, everything."""
+
+    usage = "heal [CABLE...]"
+    cables: tuple[Paths, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lose(Step):
+    """Lose some of the next heartbeats of one direction; behind the last one all arrive again."""
+
+    usage = "lose PATH LOSSES"
+    path: Path
+    fates: str
+
+
+# An operator's commands, and what agents and kernels do.
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Step):
+    """What an operator asks of a daemon: of `at`, else of the first that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover(Command):
+    """Move a group to a node, or to any other, and pin it there."""
+
+    usage = "handover NAME [to=NODE] [at=NODE]"
+    group: GroupName
+    to: NodeName | None = None
+    at: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailBack(Command):
+    """Lift a group's pin and move it to its preferred owner."""
+
+    usage = "failback NAME [at=NODE]"
+    group: GroupName
+    at: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standby(Command):
+    """Take a node out of service, or back in."""
+
+    usage = "standby NODE on|off [at=NODE]"
+    node: NodeName
+    switch: str
+    at: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance(Command):
+    """Leave a node's groups alone whatever happens, or no longer; with no node, everybody's."""
+
+    usage = "maintenance on|off [NODE] [at=NODE]"
+    switch: str
+    node: NodeName | None = None
+    at: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup(Command):
+    """Vouch that nothing of a group is left running on a node, so that it may run there again."""
+
+    usage = "cleanup GROUP NODE [at=NODE]"
+    group: GroupName
+    node: NodeName
+    at: NodeName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Break(Step):
+    """Let every start, or every stop, of a group fail on a node."""
+
+    usage = "break start|stop GROUP on NODE"
+    verb: str
+    group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Mend(Step):
+    """Let every start and stop succeed again, everywhere."""
+
+    usage = "mend"
+
+
+@dataclass(frozen=True, slots=True)
+class Fail(Step):
+    """Let the monitor find that a resource of the group no longer runs on a node."""
+
+    usage = "fail GROUP on NODE"
+    group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel(Step):
+    """Let a node's kernel drop the group's lease, or refuse it from now on, or accept it again."""
+
+    usage = "kernel drops|refuses|accepts GROUP on NODE"
+    verb: str
+    group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Step):
+    """Tell a daemon the outcome of an order, by the order's number: also one that is too late."""
+
+    usage = "tell NODE OUTCOME NAME [op=NUMBER]"
+    node: NodeName
+    outcome: str
+    group: GroupName
+    op: int = 0
+
+
+# What is printed, in transcripts.
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(Step):
+    """Print what each node says of each group and believes of each peer, a row for a node."""
+
+    usage = "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus(Step):
+    """Print the status that a node would give."""
+
+    usage = "status NODE"
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Step):
+    """Print who answers for each group, and for how long two nodes did at once."""
+
+    usage = "serving"

@@ -1,0 +1,145 @@
+"""The kinds of values that stand in a scenario's lines: how each is written and read."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twinbeat.config.diagnostics import did_you_mean, listed, quote
+from twinbeat.config.times import toml_time
+from twinbeat.core.model import Failback
+from twinbeat.core.units import Duration, GroupName, NodeName
+
+Path = tuple[NodeName, NodeName]
+"""One direction: who sends, who no longer hears."""
+
+NODES_MAX = 7
+GROUPS_MAX = 20
+OUTCOMES = ("GroupStarted", "GroupStartFailed", "GroupStopped", "GroupStopFailed")
+STATES = ("init", "up", "active", "dead")
+
+
+def node_names(count: int) -> tuple[NodeName, ...]:
+    """Return `node1`, `node2` ..."""
+    return tuple(NodeName(f"node{number}") for number in range(1, count + 1))
+
+
+def group_names(count: int) -> tuple[GroupName, ...]:
+    """Return `web`, `web2`, `web3` ..."""
+    return tuple(
+        GroupName(f"web{number}" if number > 1 else "web") for number in range(1, count + 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What there is at a line of the scenario."""
+
+    nodes: tuple[NodeName, ...]
+    groups: tuple[GroupName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of value."""
+
+    read: Callable[[str, Names], object]
+    """Raises `ValueError` with a sentence."""
+    says: str
+    """How it is written, for the manual."""
+
+
+def _node(text: str, names: Names) -> NodeName:
+    if text not in names.nodes:
+        there = did_you_mean(text, names.nodes) or f"there is {listed(names.nodes, 'and')}"
+        raise ValueError(f"there is no node {quote(text)}: {there}")
+    return NodeName(text)
+
+
+def _group(text: str, names: Names) -> GroupName:
+    if text not in names.groups:
+        raise ValueError(f"there is no group {quote(text)}: there is {listed(names.groups, 'and')}")
+    return GroupName(text)
+
+
+def _any_group(text: str, _names: Names) -> GroupName:
+    return GroupName(text)
+
+
+def _span(text: str, _names: Names) -> Duration:
+    try:
+        return toml_time(text)
+    except ValueError:
+        raise ValueError(
+            f"{quote(text)} is not a span of time, such as `200ms` or `1.5s`"
+        ) from None
+
+
+def _path(text: str, names: Names) -> Path:
+    sender, arrow, receiver = text.partition("->")
+    if not arrow:
+        raise ValueError(f"{quote(text)} is not a direction, such as `node1->node2`")
+    return _node(sender, names), _node(receiver, names)
+
+
+def _cable(text: str, names: Names) -> tuple[Path, ...]:
+    one, dashes, other = text.partition("--")
+    if not dashes:
+        return (_path(text, names),)
+    ends = _node(one, names), _node(other, names)
+    return (ends, ends[::-1])
+
+
+def _losses(text: str, _names: Names) -> str:
+    if not re.fullmatch(r"[x.]{1,200}", text):
+        raise ValueError(f"{quote(text)} is not made of `x` (lost) and `.` (arrives)")
+    return text
+
+
+def _number(low: int, high: int) -> Callable[[str, Names], int]:
+    def read(text: str, _names: Names) -> int:
+        if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"{quote(text)} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _failback(text: str, names: Names) -> Failback:
+    word, after, span = text.partition("after-")
+    if after and not word:
+        return Failback(enabled=True, after=_span(span, names))
+    if text not in ("on", "off"):
+        raise ValueError(f"{quote(text)} is not `on`, `off` or, for example, `after-5s`")
+    return Failback(enabled=text == "on")
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str, Names], str]:
+    def read(text: str, _names: Names) -> str:
+        if text not in choices:
+            raise ValueError(f"{quote(text)} is not {listed(choices)}")
+        return text
+
+    return read
+
+
+def _text(text: str, _names: Names) -> str:
+    return text
+
+
+KINDS = {
+    "NODE": Kind(_node, "`node1`, `node2` ... as many as the cluster has"),
+    "GROUP": Kind(_group, "`web`, `web2` ... as many as the cluster has"),
+    "NAME": Kind(_any_group, "a group's name, that of an unknown group included"),
+    "SPAN": Kind(_span, "a span of time with its unit: `200ms`, `1.5s`, `10m`"),
+    "PATH": Kind(_path, "one direction, `node1->node2`"),
+    "CABLE": Kind(_cable, "one direction, `node1->node2`, or both, `node1--node2`"),
+    "LOSSES": Kind(_losses, "the fates of the next heartbeats, `x` lost, `.` arrives: `xx.x`"),
+    "NODES": Kind(_number(1, NODES_MAX), f"a number from 1 to {NODES_MAX}"),
+    "GROUPS": Kind(_number(1, GROUPS_MAX), f"a number from 1 to {GROUPS_MAX}"),
+    "NUMBER": Kind(_number(0, 999_999_999), "a whole number"),
+    "FAILBACK": Kind(_failback, "`on`, `off`, or `after-` and a span, such as `after-5s`"),
+    "SCRIPT": Kind(_text, "the name of the script that the group has as its resource"),
+    "OUTCOME": Kind(_one_of(OUTCOMES), listed(OUTCOMES)),
+    "STATE": Kind(_one_of(STATES), listed(STATES)),
+    "TEXT": Kind(_text, 'a text in double quotes, `"the deadtime"`'),
+}
