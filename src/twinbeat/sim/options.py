@@ -6,6 +6,7 @@ All chance is in whole numbers: a run is the same on every machine.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from random import Random
 
 from twinbeat.core.model import (
@@ -34,6 +35,14 @@ DRIFT_MAX_PPM = 10_000
 """One per cent: what the margin of a lease allows for."""
 
 
+class Calm(StrEnum):
+    """What can be without chance: a smaller run is easier to read."""
+
+    WEATHER = "weather"
+    CLOCKS = "clocks"
+    AGENTS = "agents"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What was asked for; None is drawn from the seed."""
@@ -41,6 +50,7 @@ class Given:
     nodes: int | None = None
     proof: Proof | None = None
     minutes: int | None = None
+    calm: tuple[Calm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,8 @@ class Options:
     """The kinds of faults that are on, each with its weight."""
     gap: Duration
     """The usual time from one fault to the next."""
+    calm: tuple[Calm, ...] = ()
+    """What was taken out of the draw."""
 
     @property
     def names(self) -> tuple[NodeName, ...]:
@@ -138,12 +150,16 @@ class Options:
             f"faults    for {self.minutes} minutes, one in about {readable(self.gap)}",
         ]
 
-    def command(self) -> str:
-        """Return the command that plays this run again."""
-        return (
-            f"twinbeat sim --seed {self.seed} --nodes {self.nodes} --proof {self.proof} "
-            f"--minutes {self.minutes}"
-        )
+    def calmed(self, what: Calm) -> "Options":
+        """Return the same options with one kind of chance taken out."""
+        calm = (*self.calm, what)
+        match what:
+            case Calm.WEATHER:
+                return replace(self, calm=calm, skies=Skies())
+            case Calm.CLOCKS:
+                return replace(self, calm=calm, drift=(0,) * self.nodes)
+            case Calm.AGENTS:
+                return replace(self, calm=calm, habits=Habits())
 
 
 def draw(seed: int, given: Given | None = None) -> Options:
@@ -157,7 +173,7 @@ def draw(seed: int, given: Given | None = None) -> Options:
     bound = rates.choice((0, 100, 1000, DRIFT_MAX_PPM))
     everyone = [rates.randint(-bound, bound) for _ in range(NODES_MAX)]
     rest = chance.stream("rest")
-    return Options(
+    options = Options(
         seed=seed,
         nodes=nodes,
         proof=proof,
@@ -172,6 +188,9 @@ def draw(seed: int, given: Given | None = None) -> Options:
         mix=_mix(chance.stream("mix"), proof, nodes),
         gap=_gap(chance.stream("gap"), timing),
     )
+    for what in given.calm:
+        options = options.calmed(what)
+    return options
 
 
 def model_of(options: Options, node: NodeName) -> ClusterModel:
@@ -221,16 +240,6 @@ def stretched(timing: Timing, per_cent: int) -> Timing:
         initdead=stretch(timing.initdead),
         deadping=stretch(timing.deadping),
     )
-
-
-def calmer(options: Options) -> list[Options]:
-    """Return the same options with less chance in them, for shrinking: each in one respect."""
-    clear = [
-        replace(options, skies=Skies()),
-        replace(options, drift=(0,) * options.nodes),
-        replace(options, habits=Habits()),
-    ]
-    return [option for option in clear if option != options]
 
 
 # The draws.

@@ -6,13 +6,16 @@ protocol turn on, for it is there that rules break.
 
 from random import Random
 
-from twinbeat.core.units import MS, Duration, NodeName
+from twinbeat.core.units import MS, SECOND, Duration, NodeName
 
 from .chance import Chance
 from .faults import Fault, FaultKind
-from .options import DRIFT_MAX_PPM, Options
+from .options import DRIFT_MAX_PPM, MINUTES_MIN, Options
 
 FAULTS_MIN, FAULTS_MAX = 3, 400
+
+SPAN_MAX = 100 * SECOND
+"""Neither this nor anything else of a fault depends on the length of the faulty part."""
 
 Schedule = tuple[Fault, ...]
 
@@ -50,7 +53,7 @@ def draw_schedule(options: Options) -> Schedule:
         faults.append(_fault(chance.stream(f"fault {number}"), number, Duration(at), options))
     while len(faults) < FAULTS_MIN:
         number = len(faults) + 1
-        when = Duration(options.span * number // (FAULTS_MIN + 1))
+        when = Duration(MINUTES_MIN * 60 * SECOND * number // (FAULTS_MIN + 1))
         faults.append(_fault(chance.stream(f"fault {number}"), number, when, options))
     return tuple(sorted(faults, key=lambda fault: (fault.at, fault.number)))
 
@@ -68,7 +71,7 @@ def _span(random: Random, options: Options) -> Duration:
     limits = (times.keepalive, times.quiet, times.lease, times.deadtime, times.initdead)
     around = random.choice(limits)
     tenths = random.choice((random.randint(1, 12), random.randint(8, 15), random.randint(10, 60)))
-    return Duration(min(around * tenths // 10, options.span // 3))
+    return Duration(min(around * tenths // 10, SPAN_MAX))
 
 
 def _where(random: Random, kind: FaultKind, options: Options) -> tuple[NodeName, ...]:
@@ -106,3 +109,15 @@ def _size(random: Random, kind: FaultKind, options: Options) -> int:
             return random.choice((10, 50, 200))
         case _:
             return 0
+
+
+def command(options: Options, schedule: Schedule) -> str:
+    """Return the command that plays this very run again."""
+    words = [
+        f"twinbeat sim --seed {options.seed} --nodes {options.nodes} --proof {options.proof}",
+        f"--minutes {options.minutes}",
+    ]
+    if schedule != draw_schedule(options):
+        words.append(f"--only {','.join(str(fault.number) for fault in schedule) or 'none'}")
+    words += [f"--calm {what}" for what in options.calm]
+    return " ".join(words)
