@@ -225,8 +225,9 @@ def test_no_secret_can_reach_a_stream() -> None:
 def test_what_is_kept_from_view_is_not_written() -> None:
     key = Key(1, "sha1", b"SpecSecret")
     for secret in (key, Keyring(1, {1: key})):
+        kind: Any = type(secret)
         with pytest.raises(TypeError, match=r"Key\.secret is kept from view"):
-            shape(type(secret)).plain(secret)
+            shape(kind).plain(secret)
 
 
 def test_what_has_no_plain_form_is_an_error_and_not_a_guess() -> None:

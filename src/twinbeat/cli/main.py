@@ -9,7 +9,7 @@ import typer
 
 from twinbeat.core.text import printable
 
-from . import files, look, orders
+from . import files, look, orders, replay
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
 
 EPILOG = """\b
@@ -71,6 +71,15 @@ def run(
         Path, typer.Option(metavar="DIR", help="What must survive a restart.")
     ] = DEFAULT_STATE,
     socket: Socket = DEFAULT_SOCKET,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="Record this life, for `twinbeat replay`."
+        ),
+    ] = None,
+    record_limit: Annotated[
+        int, typer.Option(metavar="MIB", min=1, help="End the stream at that size.")
+    ] = 64,
 ) -> None:
     """Run this node's daemon in the foreground.
 
@@ -79,13 +88,19 @@ def run(
     ends with 0; SIGHUP (or `twinbeat reload`) reads the configuration again without moving a group
     that did not change.
 
+    --record writes down every event that the daemon is told and every order that it gives, in a new
+    file of mode 0600: FILE, or when that exists FILE.2, FILE.3 ... up to 20, so that a restarted
+    daemon overwrites nothing. It holds names and addresses, never a key. A stream that is full, or
+    a disk that is too slow, is told in the log and ends the stream, not the daemon.
+
     \b
     Examples:
       twinbeat run
       twinbeat run --config /etc/twinbeat/cluster.toml --node node1.example.com
     """
     # The daemon begins with a clean image: nothing that serves only typing people stays in memory.
-    arguments = [str(config), node or "", str(state_dir), str(socket)]
+    recording = [str(record or ""), str(record_limit << 20)]
+    arguments = [str(config), node or "", str(state_dir), str(socket), *recording]
     os.execv(sys.executable, [sys.executable, "-m", "twinbeat.node", *arguments])
 
 
@@ -103,6 +118,7 @@ app.command()(files.init)
 app.command()(look.status)
 app.command()(look.why)
 app.command()(look.history)
+app.command()(replay.replay)
 app.command()(orders.handover)
 app.command()(orders.failback)
 app.command()(orders.standby)

@@ -44,15 +44,17 @@ class Replay:
 def replay(lines: Iterable[bytes]) -> Replay:
     """Play the lines of a stream, each with its newline, up to the first difference.
 
-    Raises `StreamError` for what is no stream. An incomplete last line is none of it.
+    Raises `StreamError` for what is no stream. An incomplete last line is no such error.
     """
     reader = Reader()
     birth: Birth | None = None
     steps, difference, ends, broken_off = 0, None, None, False
     for raw in lines:
+        if broken_off:
+            raise StreamError("no line of a stream is that long", reader.number + 1, 1)
         if not raw.endswith(b"\n"):
             broken_off = True
-            break
+            continue
         line = reader.read(_text(raw, reader.number + 1))
         match line:
             case Birth():

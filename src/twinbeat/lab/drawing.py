@@ -7,7 +7,7 @@ from .kernel import MS, SECOND
 from .node import LogLine
 from .ownership import Standing
 from .report import explaining
-from .steps import Result
+from .result import Result
 from .view import Span, gaps, merged
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1120, 168, 24, 48, 26

@@ -28,6 +28,7 @@ class Timing:
     deadtime: int
     initdead: int
     realtime: bool = True
+    failback: bool = True
 
 
 TIMINGS = {
@@ -72,6 +73,11 @@ class Place:
         return self.root / "ha-log"
 
     @property
+    def stream(self) -> Path:
+        """What the daemon was told and ordered in its first life; later lives lie beside it."""
+        return self.root / "stream"
+
+    @property
     def output(self) -> Path:
         """What the daemon prints."""
         return self.root / "output"
@@ -86,6 +92,7 @@ def ha_cf(timing: Timing, log: Path) -> str:
     """Return the ha.cf of a node."""
     nodes = "\n".join(f"node {seat.name}" for seat in SEATS)
     realtime = "" if timing.realtime else "realtime off\n"
+    failback = "on" if timing.failback else "off"
     return f"""\
 # The reference experiment: two nodes, heartbeats broadcast on eth1.
 logfile {log}
@@ -95,7 +102,7 @@ deadtime {timing.deadtime}ms
 initdead {timing.initdead}ms
 udpport 694
 bcast eth1
-auto_failback on
+auto_failback {failback}
 {realtime}{nodes}
 """
 

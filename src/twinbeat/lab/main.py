@@ -17,6 +17,7 @@ from .stage import Stage
 from .steps import BY_NAME, STEPS, Player, Result
 from .terminal import Terminal
 from .topology import BuildError
+from .twinbeat_daemon import RecordedDaemon
 
 FAILED = 1
 
@@ -73,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--json", metavar="FILE", help="write the results as JSON (- for standard output)")
     add("--html", metavar="FILE", help="write a page with a timeline of every step")
-    add("--keep-logs", metavar="DIR", help="copy the nodes' logs there at the end")
+    add(
+        "--keep-logs",
+        metavar="DIR",
+        help="copy the nodes' logs and recorded streams there at the end",
+    )
     add(
         "--interactive",
         action="store_true",
@@ -148,7 +153,7 @@ async def _run(options: argparse.Namespace, outputs: _Outputs, outer: int) -> in
     with Terminal(sys.stderr if outputs.json is sys.stdout else sys.stdout) as terminal:
         if httpd_kind() != "nginx":
             terminal.say("nginx is missing: Python's own web server serves the pages")
-        async with Stage(TIMINGS[options.timing]) as stage:
+        async with Stage(TIMINGS[options.timing], RecordedDaemon) as stage:
             names = options.scenario or (["cold-start"] if options.interactive else list(BY_NAME))
             player = Player(stage, terminal.begin)
             try:

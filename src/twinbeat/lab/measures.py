@@ -6,14 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from twinbeat.scenario import Unmet
+
 from . import kernel, topology
 from .contender import Contender
 from .figures import OURS, Figure, Score
 from .files import Timing
 from .kernel import MS
 from .ownership import Standing
-from .stage import Stage, Unmet
-from .steps import BY_NAME, CALM_S, HOME, Player, Result, Step
+from .result import Result
+from .stage import Stage
+from .steps import BY_NAME, CALM_S, HOME, Player, Step
 from .topology import SEATS, BuildError
 
 Kind = type[Contender]

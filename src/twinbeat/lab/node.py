@@ -86,7 +86,9 @@ class Node:
         return next((word.strip() for word in reversed(words) if word.strip()), "it said nothing")
 
     def keep_logs(self, directory: Path) -> None:
-        """Copy its log and its output into a directory."""
-        for path in (self.place.log, self.place.output, self.place.web / "error.log"):
+        """Copy its log, its output and the streams of its lives into a directory."""
+        place = self.place
+        streams = place.stream.parent.glob(f"{place.stream.name}*")
+        for path in (place.log, place.output, place.web / "error.log", *streams):
             if path.exists():
                 shutil.copy(path, directory / f"{self.seat.namespace}-{path.name}")

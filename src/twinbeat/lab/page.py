@@ -9,7 +9,7 @@ from .drawing import COLOURS, timeline
 from .files import Timing, httpd_kind
 from .kernel import SECOND
 from .report import explaining, in_ms, story
-from .steps import Result
+from .result import Result
 from .topology import SEATS, VIRTUAL_IP
 
 STYLE = """

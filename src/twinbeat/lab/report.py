@@ -8,7 +8,7 @@ from twinbeat.control.shapes import MoveShape
 from .files import GROUP
 from .kernel import MS, SECOND
 from .node import LogLine
-from .steps import Result
+from .result import Result
 from .view import Summary
 
 LINES_SHOWN = 20

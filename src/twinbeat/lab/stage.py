@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from twinbeat.scenario import Unmet
+
 from . import files, kernel, topology
 from .capture import Capture, Heartbeat
 from .contender import Contender
@@ -23,10 +25,6 @@ SAMPLE_S = 0.010
 POLL_S = 0.025
 FRESH = 60 * MS
 """A page this young is what the client sees now."""
-
-
-class Unmet(Exception):  # noqa: N818 - it says what happened
-    """What a step expected did not come about in time; the text says what was seen instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,8 @@ class Stage:
         """Wait until a condition holds; raises `Unmet` after `within` seconds."""
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
-            self._check_laboratory()
-            await self._check_daemons()
+            self.check_laboratory()
+            await self.check_daemons()
             if kernel.now() > deadline:
                 raise Unmet(f"not within {within:.1f} s: {what}; {await self.seen_instead()}")
             await asyncio.sleep(POLL_S)
@@ -135,7 +133,7 @@ class Stage:
         """Wait until every probe sent so far has been told, and return that moment."""
         end = kernel.now()
         while self.view.upto < end:
-            self._check_laboratory()
+            self.check_laboratory()
             await asyncio.sleep(POLL_S)
         for node in self.nodes:
             node.read_log()
@@ -148,14 +146,16 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    async def _check_daemons(self) -> None:
+    async def check_daemons(self) -> None:
+        """Make sure that no daemon ended by itself; raises `Unmet`."""
         for node in self.nodes:
             process = node.daemon.process
             if process is not None and process.returncode is not None:
                 code = await node.daemon.ended()
                 raise Unmet(f"the daemon of {node.name} ended with {code}: {node.last_words()}")
 
-    def _check_laboratory(self) -> None:
+    def check_laboratory(self) -> None:
+        """Make sure that the laboratory itself still works; raises `BuildError`."""
         for task in self._tasks:
             if task.done():
                 raise BuildError(f"the laboratory itself failed: {task.exception() or 'no client'}")

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from twinbeat.control.protocol import Refused
-from twinbeat.control.shapes import MoveShape
+from twinbeat.scenario import Unmet
 
 from . import kernel
 from .files import GROUP, Timing
 from .kernel import MS
-from .node import LogLine, Node
-from .ownership import Standing
-from .stage import Mark, Stage, Unmet
+from .node import Node
+from .result import Result, measured
+from .stage import Stage
 from .topology import BuildError
-from .view import Span, Summary, summary, total
+from .view import Span
 
 PING_EVERY = 5 * MS
 PLANNED = 150 * MS
@@ -24,8 +24,6 @@ TAKEOVER = 90 * MS
 """What a takeover may need beyond the deadtime: three times 30 ms."""
 HTTPD = 450 * MS
 """What stopping and starting the web server may add to the gap between two pages."""
-LEAD = 100 * MS
-"""How much of the time before a step its picture shows."""
 CALM_S = 0.3
 """How long the new owner is watched after it was seen."""
 GO_DOWN_S = 30.0
@@ -52,59 +50,6 @@ class Step:
     leaves: Situation
     play: Callable[[Stage], Awaitable[None]]
     gap: Callable[[Timing], int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one step came to."""
-
-    name: str
-    does: str
-    window: Span
-    action: int
-    """When the first thing was done, nanoseconds since boot."""
-    owner_before: str | None
-    owner_after: str | None
-    ping: Summary
-    http: Summary
-    two_seen: list[Span]
-    """When two nodes answered the client."""
-    two_served: list[Span]
-    """When two kernels would have answered."""
-    stalled: int
-    """How long the client itself was not scheduled, at the longest."""
-    undone: list[str]
-    """What the step waits for and did not come about."""
-    problems: list[str]
-    """That, and every expectation that the numbers do not meet."""
-    scene: "Scene"
-
-    @property
-    def two_owners(self) -> int:
-        """Nanoseconds with two owners, by the worse of both views."""
-        return max(total(self.two_seen), total(self.two_served))
-
-    @property
-    def ok(self) -> bool:
-        """Whether the step met every expectation."""
-        return not self.problems
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What there is to draw and to tell of a step."""
-
-    window: Span
-    """The step, and a little of what was before it."""
-    marks: list[Mark]
-    bands: dict[str, list[tuple[Span, Standing]]]
-    pings: list[tuple[int, str]]
-    """When each echo reply came, and from whom."""
-    pages: list[tuple[int, str]]
-    announcements: list[tuple[int, str]]
-    heartbeats: list[tuple[int, str]]
-    lines: list[LogLine]
-    why: MoveShape | None = None
 
 
 async def _cold_start(stage: Stage) -> None:
@@ -235,7 +180,8 @@ class Player:
             except (Unmet, Refused, BuildError, TimeoutError) as error:
                 undone.append(str(error) or f"not within {GO_DOWN_S:g} s")
         window = Span(start, await self.stage.settle())
-        result = await self._measure(step, window, before, undone)
+        result = await measured(self.stage, step.name, step.does, window, before, undone)
+        result.problems.extend(judge(step, result, self.stage.timing))
         if undone:
             await self.reset()
         return result
@@ -253,43 +199,6 @@ class Player:
         self.begin("preparing: both nodes lose power and get it back")
         await self.stage.reset()
         self.situation = DOWN
-
-    async def _measure(
-        self, step: Step, window: Span, before: str | None, undone: list[str]
-    ) -> Result:
-        stage, view = self.stage, self.stage.view
-        after = stage.owner_seen()
-        teller = next((node for node in stage.nodes if node.name == after), None)
-        marks = [mark for mark in stage.marks if window.holds(mark.at)]
-        seen = Span(window.start - LEAD, window.end)
-        result = Result(
-            name=step.name,
-            does=step.does,
-            window=window,
-            action=marks[0].at if marks else window.start,
-            owner_before=before,
-            owner_after=after,
-            ping=summary(view.pings, window),
-            http=summary(view.pages, window),
-            two_seen=view.two_answered(window),
-            two_served=stage.ownership.two_served(window),
-            stalled=view.stalled(window),
-            undone=undone,
-            problems=list(undone),
-            scene=Scene(
-                window=seen,
-                marks=marks,
-                bands={n.name: stage.ownership.bands(n.name, seen) for n in stage.nodes},
-                pings=[(p.received, p.node) for p in view.pings if seen.holds(p.received)],
-                pages=[(p.received, p.node) for p in view.pages if seen.holds(p.received)],
-                announcements=[a for a in view.announcements if seen.holds(a[0])],
-                heartbeats=[(h.at, h.node) for h in stage.capture.within(seen)],
-                lines=stage.lines_within(window),
-                why=await teller.daemon.why() if teller else None,
-            ),
-        )
-        result.problems.extend(judge(step, result, stage.timing))
-        return result
 
 
 def judge(step: Step, result: Result, timing: Timing) -> list[str]:

@@ -13,8 +13,8 @@ from rich.status import Status
 from .capture import Heartbeat
 from .files import HOME
 from .report import headline, story
+from .result import Result
 from .stage import Stage
-from .steps import Result
 from .topology import CLIENT, SWITCH
 
 

@@ -94,3 +94,11 @@ class TwinbeatDaemon(Contender):
         """Ask for the failback; raises `Refused`."""
         async with Client(self.place.socket, ANSWER_S) as client:
             await client.failback(GROUP)
+
+
+class RecordedDaemon(TwinbeatDaemon):
+    """The same with every life recorded, so that a step that failed can be lived again."""
+
+    def command(self) -> Sequence[str]:
+        """Return the real program's command."""
+        return (*super().command(), "--record", str(self.place.stream))

@@ -1,12 +1,14 @@
-"""`python -m twinbeat.node CONFIG NODE STATE-DIR SOCKET`: what `twinbeat run` turns into.
+"""`python -m twinbeat.node CONFIG NODE STATE-DIR SOCKET RECORD LIMIT`: what `twinbeat run` becomes.
 
-NODE may be empty for `uname -n`.
+NODE may be empty for `uname -n`, RECORD for a life that is not recorded; LIMIT is in bytes.
 """
 
 import sys
 from pathlib import Path
 
 from .daemon import run
+from .recorder import Recording
 
-_, config, node, state_dir, socket = sys.argv
-sys.exit(run(Path(config), node or None, Path(state_dir), Path(socket)))
+_, config, node, state_dir, socket, record, limit = sys.argv
+recording = Recording(Path(record), int(limit)) if record else None
+sys.exit(run(Path(config), node or None, Path(state_dir), Path(socket), recording))

@@ -5,7 +5,7 @@ from pathlib import Path
 from twinbeat.agents.addresses import Addresses
 from twinbeat.agents.base import Agent, Log
 from twinbeat.agents.script import ScriptAgent
-from twinbeat.core.model import AgentKind, ClusterModel, ResourceSpec
+from twinbeat.core.model import AddressSpec, AgentKind, ClusterModel, ResourceSpec
 from twinbeat.core.units import NodeName
 
 
@@ -45,3 +45,15 @@ def script_environment(model: ClusterModel, me: NodeName, directory: Path) -> di
         "HA_LOGFACILITY": model.log.facility,
     }
     return {name: value for name, value in environment.items() if value is not None}
+
+
+def virtual_ips(*models: ClusterModel) -> list[AddressSpec]:
+    """Return every virtual IP of these configurations once: one that goes is guarded to its end."""
+    found = {
+        resource.address: None
+        for model in models
+        for group in model.groups
+        for resource in group.resources
+        if resource.address is not None
+    }
+    return list(found)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from twinbeat.core.events import (
     ModelChanged,
     ShutdownRequested,
 )
-from twinbeat.core.model import AddressSpec, ClusterModel, Keyring
+from twinbeat.core.model import ClusterModel, Keyring
 from twinbeat.core.units import SECOND, GroupName, NodeName
 
 from . import clock, realtime, snapshot, texts
-from .agency import Agency
+from .agency import Agency, virtual_ips
 from .chronicle import Chronicle
 from .custodian import Custodian
 from .desk import Desk
@@ -41,6 +42,7 @@ from .loop import DecisionLoop
 from .mail import Mail
 from .notify import Notifier
 from .performer import Performer
+from .recorder import RecordedEngine, Recorder, Recording
 from .scribe import Scribe
 from .sources import SourceError, read_sources
 from .state import Kept, StateDir, StateError
@@ -57,7 +59,13 @@ LAST_WORDS_S = 3.0
 LOAD_FILE = "/proc/loadavg"
 
 
-def run(config: Path, node: str | None, state_dir: Path, socket: Path) -> int:
+def run(
+    config: Path,
+    node: str | None,
+    state_dir: Path,
+    socket: Path,
+    recording: Recording | None = None,
+) -> int:
     """Run a node in the foreground until it is told to stop; return the exit code.
 
     0: stopped, everything released. 1: it could not start, or something could not be stopped, or
@@ -79,7 +87,8 @@ def run(config: Path, node: str | None, state_dir: Path, socket: Path) -> int:
     except StateError as error:
         print(f"twinbeat: {error}", file=sys.stderr)
         return 1
-    daemon = Daemon(config, loaded, loaded.model, loaded.keyring, me, state, kept, socket)
+    model, keyring = loaded.model, loaded.keyring
+    daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
     return asyncio.run(daemon.run())
 
 
@@ -96,6 +105,7 @@ class Daemon:
         state: StateDir,
         kept: Kept,
         socket: Path,
+        recording: Recording | None,
     ) -> None:
         self._config = config
         self._loaded = loaded
@@ -112,6 +122,7 @@ class Daemon:
         self._notifier = Notifier()
         self._scribe = Scribe(self._job_failed)
         self._log = Logs(model.log, me, self._scribe)
+        self._recorder = Recorder(recording, self._log, self._scribe) if recording else None
         self._loop = DecisionLoop(self._decision_failed)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
@@ -167,10 +178,11 @@ class Daemon:
         self._tell_start()
         await self._control.start()
         await self._scribe.ask(self._chronicle.read_back)
-        await self._addresses.open(_addresses_of(self._model), self._model.timing.lease)
+        await self._addresses.open(virtual_ips(self._model), self._model.timing.lease)
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
         self._switchboard.use(self._model.links)
-        self._engine = Engine(
+        recorded = self._recorder and partial(RecordedEngine, self._recorder)
+        self._engine = (recorded or Engine)(
             self._model,
             self._me,
             self._kept.life,
@@ -201,6 +213,8 @@ class Daemon:
             await self._addresses.close()
         self._log(*texts.farewell(self._me))
         await self._control.close()
+        if self._recorder is not None:
+            self._recorder.close()
         self._scribe.close(LAST_WORDS_S)
         self._state.close()
 
@@ -248,7 +262,7 @@ class Daemon:
                 if loaded.model is None or loaded.keyring is None:
                     told = (str(d) for d in loaded.diagnostics if d.severity == "error")
                     raise Refused(ExitCode.CONFIGURATION, "\n".join(told))
-                await self._addresses.update(_addresses_of(loaded.model, self._model))
+                await self._addresses.update(virtual_ips(loaded.model, self._model))
             except SourceError as error:
                 raise self._kept_old(Refused(ExitCode.CONFIGURATION, str(error))) from None
             except AgentError as error:
@@ -381,15 +395,3 @@ class Daemon:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _addresses_of(*models: ClusterModel) -> list[AddressSpec]:
-    """Return every virtual IP of these configurations once: one that goes is guarded to its end."""
-    found = {
-        resource.address: None
-        for model in models
-        for group in model.groups
-        for resource in group.resources
-        if resource.address is not None
-    }
-    return list(found)
