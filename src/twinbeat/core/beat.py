@@ -25,12 +25,17 @@ class Custody(StrEnum):
     @property
     def holds(self) -> bool:
         """Whether anything of the group may be running there: nobody else may start it."""
-        return self not in (Custody.STOPPED, Custody.CLAIMING)
+        return self not in _HOLDING_NOTHING
 
     @property
     def owns(self) -> bool:
         """Whether the node starts or serves the group (what two owners compare when they meet)."""
-        return self in (Custody.STARTING, Custody.HELD)
+        return self in _OWNING
+
+
+_HOLDING_NOTHING = (Custody.STOPPED, Custody.CLAIMING)
+_OWNING = (Custody.STARTING, Custody.HELD)
+# Looked up once: an enumeration finds its members slowly, and these are asked for at every beat.
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,40 +1,63 @@
 """Draw up the next heartbeat from what the engine believes (protocol.md 2.2)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .beat import Beat, Custody
-from .units import Instant
+from .beat import Beat, Custody, GroupView, Life, Switch
+from .units import GroupName, Instant, NodeName
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
-def public(engine: "Engine") -> object:
-    """Return the part of a beat whose change is told at once."""
-    hears = tuple(peer.heard for peer in engine.members)
-    switches = (dict(engine.standby), dict(engine.maintenance))
-    unclean = frozenset(engine.members.unclean)
-    words = (engine.leaving, engine.word, engine.mine.life, engine.macs)
-    return hears, engine.views, switches, unclean, words
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Public:
+    """The part of a beat whose change is told at once; it changes only when something is new."""
+
+    life: Life
+    word: str
+    hears: tuple[bool, ...]
+    groups: Mapping[GroupName, GroupView]
+    standby: Mapping[NodeName, Switch]
+    maintenance: Mapping[NodeName, Switch]
+    unclean: frozenset[tuple[GroupName, NodeName]]
+    leaving: bool
+    macs: frozenset[bytes]
 
 
-def compose(engine: "Engine", now: Instant) -> Beat:
-    """Return the heartbeat that leaves now."""
-    timing, me = engine.model.timing, engine.me
-    own = {(g.name, me) for g in engine.groups.values() if g.custody is Custody.UNCLEAN}
-    return Beat(
-        node=me,
-        seq=engine.mine.sending(now, timing.lease),
+def public(engine: "Engine") -> Public:
+    """Return what the next beat tells of this node, drawn up whenever something is new."""
+    own = {(g.name, engine.me) for g in engine.groups.values() if g.custody is Custody.UNCLEAN}
+    return Public(
         life=engine.mine.life,
         word=engine.word,
-        deadtime=timing.deadtime,
-        lease=timing.lease,
-        acks=engine.members.acks(now),
-        groups=engine.views,
+        hears=tuple(peer.heard for peer in engine.members),
+        groups={name: group.view() for name, group in engine.groups.items()},
         standby=dict(engine.standby),
         maintenance=dict(engine.maintenance),
         unclean=frozenset(engine.members.unclean | own),
         leaving=engine.leaving,
-        digest=engine.model.digest,
         macs=engine.macs,
+    )
+
+
+def compose(engine: "Engine", said: Public, now: Instant) -> Beat:
+    """Return the heartbeat that leaves now: what is public, and what was taken in until now."""
+    timing = engine.model.timing
+    return Beat(
+        node=engine.me,
+        seq=engine.mine.sending(now, timing.lease),
+        life=said.life,
+        word=said.word,
+        deadtime=timing.deadtime,
+        lease=timing.lease,
+        acks=engine.members.acks(now),
+        groups=said.groups,
+        standby=said.standby,
+        maintenance=said.maintenance,
+        unclean=said.unclean,
+        leaving=said.leaving,
+        digest=engine.model.digest,
+        macs=said.macs,
     )

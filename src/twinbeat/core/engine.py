@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from . import candidates, orders
-from .beat import Beat, Custody, GroupView, Life, Switch
+from .beat import Beat, Custody, Life, Switch
 from .candidates import Beliefs
 from .command import adopt, obey
 from .compose import compose, public
@@ -67,6 +67,7 @@ _FIRST_TO_LAST: tuple[type, ...] = (
     Obey, Remember, Reply, Record, Leave,
 )  # fmt: skip
 _ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
+_TICKS = (TimePassed, Started)
 
 _ROUNDS = 8
 """More rounds of placement and steps than any state needs to settle; a bound, not a limit."""
@@ -105,8 +106,8 @@ class Engine:
         """When all groups were last looked at."""
         self._calm_from = now
         """From when on a look finds what the last one found, for nothing is new."""
-        self.views: dict[GroupName, GroupView] = {}
-        """What the next beat says of each group."""
+        self._public = public(self)
+        """What the next beat says, as of the last look."""
         self._voice = Voice(now)
         self._left = False
 
@@ -119,23 +120,25 @@ class Engine:
         if self._dispatch(event, now, out):
             self._stir(now)
         if self.word != "init":
-            ticked = isinstance(event, TimePassed | Started)
+            ticked = isinstance(event, _TICKS)
             if ticked and now >= self._voice.due:
                 self.mine.spoke_at = now
             self._settle(now, out)
             self._speak(ticked, now, out)
-        out.sort(key=lambda effect: _ORDER[type(effect)])
+        if len(out) > 1:
+            out.sort(key=_rank)
         return out
 
     def next_deadline(self) -> Instant:
         """Return when `TimePassed` is due even if nothing else happens."""
         now = self._handled_at
-        deadlines = [self._voice.due, self.members.next_deadline()]
-        deadlines += [group.next_deadline(self.members, now) for group in self.groups.values()]
+        deadline = min(self._voice.due, self.members.next_deadline())
+        for group in self.groups.values():
+            deadline = min(deadline, group.next_deadline(self.members, now))
         for placement in self.placements.values():
             if placement.review_in is not None:
-                deadlines.append(Instant(now + placement.review_in))
-        return min(deadlines)
+                deadline = min(deadline, Instant(now + placement.review_in))
+        return deadline
 
     def status(self, now: Instant) -> Status:
         """Return the snapshot of what this node believes."""
@@ -286,7 +289,8 @@ class Engine:
             self._look(now, out)
             return
         for name, group in self.groups.items():
-            out.extend(group.serve(self.members, self.views[name], now, self.mine.seq + 1))
+            view = self._public.groups[name]
+            out.extend(group.serve(self.members, view, now, self.mine.seq + 1))
 
     def _look(self, now: Instant, out: list[Effect]) -> None:
         if self.word == "up" and self.members.all_known:
@@ -311,8 +315,8 @@ class Engine:
         self._looked_at = now
         if any(map(self._waits, self.groups.values())) or self.members.proof.busy:
             self._stir(now)
-        self.views = {name: group.view() for name, group in self.groups.items()}
-        self._voice.publish(public(self))
+        self._public = public(self)
+        self._voice.publish(self._public)
 
     def _look_beyond(self, now: Instant, out: list[Effect]) -> None:
         """Order what the proof of death asks of others; a life that it ended is followed by one."""
@@ -350,7 +354,7 @@ class Engine:
 
     def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
         if self._voice.speaks(now, self.model.timing.keepalive, ticked):
-            out.append(SendBeat(compose(self, now)))
+            out.append(SendBeat(compose(self, self._public, now)))
             self.members.proof.spoke(now, out)
         if not self.leaving or self._left:
             return
@@ -383,3 +387,7 @@ class Engine:
     def _next_op(self) -> int:
         self._op += 1
         return self._op
+
+
+def _rank(effect: Effect) -> int:
+    return _ORDER[type(effect)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .beat import Life
+from .beat import Custody, Life
 from .effects import Effect, ProveDead, Record, What
 from .events import PeerProvenDead, ProofFailed
 from .liveness import PeerWatch
@@ -151,11 +151,12 @@ class Fencing(PeerProof):
         Two nodes that lose each other judge it within a keepalive and the quiet time of each other,
         which is less than a deadtime. Who comes later in the order of preference waits that long:
         the rest of it is what the other's device has to cut this node off. A peer that owned
-        everything it may run has nobody to fence, and is not waited for.
+        everything it may run, or cannot start it, has nobody to fence and is not waited for.
         """
         members = self._members
         rivals = [g for g in members.model.groups if peer.node in g.nodes]
-        if all(peer.custody(group.name).owns for group in rivals):
+        settled = (Custody.STARTING, Custody.HELD, Custody.UNCLEAN)
+        if all(peer.custody(group.name) in settled for group in rivals):
             return Duration(0)
         order = _preference(members.model, members.me, peer.node)
         first = order.index(members.me) < order.index(peer.node)

@@ -31,6 +31,10 @@ class Liveness(StrEnum):
     """Was silent or had left, and this node was away since for so long that it may be back."""
 
 
+_HEARD = (Liveness.ALIVE, Liveness.DEAF)
+_GONE = (Liveness.SILENT, Liveness.LEFT)
+
+
 class Hearing(Enum):
     """What one received beat was worth."""
 
@@ -108,20 +112,22 @@ class PeerWatch:
         """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
         self.read_anew = True
         """Whether the next beat is news even if it repeats the last one."""
-        self._watched_since = now
-        self._heard_at: Instant | None = None
+        self.limit: Duration = self._limit()
+        """The silence after which the peer is judged: its deadtime here, or initdead (2.1)."""
+        self._since = now
+        """When the newest beat was heard; before the first one, from when on it is watched for."""
 
     # What others ask.
 
     @property
     def heard(self) -> bool:
         """Whether the peer is heard now: its newest beat speaks for it."""
-        return self.liveness in (Liveness.ALIVE, Liveness.DEAF)
+        return self.liveness in _HEARD
 
     @property
     def gone(self) -> bool:
         """Whether the peer was judged silent or said goodbye."""
-        return self.liveness in (Liveness.SILENT, Liveness.LEFT)
+        return self.liveness in _GONE
 
     @property
     def life(self) -> Life:
@@ -144,23 +150,11 @@ class PeerWatch:
 
     def last_heard(self, now: Instant) -> Duration | None:
         """Return the age of the newest beat, or None."""
-        return None if self._heard_at is None else Duration(now - self._heard_at)
+        return None if self.beat is None else Duration(now - self._since)
 
     def silence(self, now: Instant, awake: Instant) -> Duration:
         """Return for how long nothing newer came while this node was awake to hear it."""
-        return Duration(now - max(self._heard_at or self._watched_since, awake))
-
-    @property
-    def limit(self) -> Duration:
-        """The silence after which the peer is judged: its deadtime here, or initdead (2.1).
-
-        A peer that is not tied to this node may serve on its own account, and its last beats may
-        have been lost: it is granted the quiet time on top.
-        """
-        if self.beat is None:
-            return Duration(max(self.timing.initdead, self.timing.limit(self.timing.lease)))
-        loose = 0 if self.tied else self.timing.quiet
-        return Duration(self.timing.limit(self.beat.lease) + loose)
+        return Duration(now - max(self._since, awake))
 
     # What happens.
 
@@ -174,21 +168,24 @@ class PeerWatch:
             return hearing
         if self.beat is not None and beat.life.generation > self.beat.life.generation:
             self.reborn_at = now
-        self.interval = Duration(0 if self._heard_at is None else now - self._heard_at)
+        self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
             self.heard_since = now
-        self.beat, self._heard_at, self.late = beat, now, False
+        self.beat, self._since, self.late = beat, now, False
         self._take_ack(beat, mine)
         self._judge(beat, now)
+        self.limit = self._limit()
         return hearing
 
     def adopt(self, timing: Timing) -> None:
         """Take over a new configuration; what was heard under the old one is heard anew."""
         self.timing, self.read_anew = timing, True
+        self.limit = self._limit()
 
     def doubt(self) -> None:
         """Judge anew a peer that was gone: it may have come back while this node was away."""
         self.tied = False
+        self.limit = self._limit()
         if self.gone:
             self.liveness = Liveness.DOUBTED
 
@@ -221,19 +218,29 @@ class PeerWatch:
 
     def quiet_at(self, awake: Instant) -> Instant:
         """Return from when on an owner no longer waits for this peer's acknowledgements."""
-        return Instant(max(self._heard_at or self._watched_since, awake) + self.timing.quiet)
+        return Instant(max(self._since, awake) + self.timing.quiet)
 
     def next_deadline(self, awake: Instant) -> Instant:
         """Return when silence would next mean something: late, or the limit."""
         if self.gone:
             return NEVER
-        start = max(self._heard_at or self._watched_since, awake)
         limit = self.limit
         if self.heard and not self.late:
             limit = min(limit, self.timing.warntime)
-        return Instant(start + limit)
+        return Instant(max(self._since, awake) + limit)
 
     # How it is done.
+
+    def _limit(self) -> Duration:
+        """Reckon the limit; it is kept, for it is asked for far oftener than it changes.
+
+        A peer that is not tied to this node may serve on its own account, and its last beats may
+        have been lost: it is granted the quiet time on top.
+        """
+        if self.beat is None:
+            return Duration(max(self.timing.initdead, self.timing.limit(self.timing.lease)))
+        loose = 0 if self.tied else self.timing.quiet
+        return Duration(self.timing.limit(self.beat.lease) + loose)
 
     def _weigh(self, beat: Beat) -> Hearing:
         if self.beat is None:
