@@ -23,6 +23,7 @@ from twinbeat.core.model import (
     GroupSpec,
     LinkKind,
     LinkSpec,
+    Proof,
     ResourceSpec,
     Timing,
 )
@@ -36,6 +37,8 @@ from twinbeat.core.units import (
     NodeName,
     milliseconds,
 )
+from twinbeat.sim.devices import Devices
+from twinbeat.sim.store import Arbiter
 
 LINK = LinkName("eth1")
 QUIET_KINDS = (What.PEER_GROUP, What.PEER_STATUS, What.LINK_UP, What.LINK_DEAD, What.PEER_LATE_BEAT)
@@ -58,6 +61,8 @@ def model(
     failback: Failback | None = None,
     groups: int = 1,
     script: str = "httpd",
+    proof: Proof = Proof.PEER,
+    startup_fencing: bool = False,
 ) -> ClusterModel:
     """Return node1, node2 ... and groups web, web2 ... preferred on node1, node2 ... in turn."""
     nodes = tuple(NodeName(f"node{i}") for i in range(1, count + 1))
@@ -78,6 +83,8 @@ def model(
         timing=timers or timing(200, 1000, 2000),
         links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface="eth1"),),
         groups=tuple(specs),
+        proof=proof,
+        startup_fencing=startup_fencing,
         digest=f"{count} nodes, {groups} groups, {script}, {failback}",
     )
 
@@ -101,6 +108,8 @@ class Cluster:
         self._tokens = itertools.count(1)
         self._queue: list[tuple[int, int, Callable[[], object]]] = []
         self._order = itertools.count()
+        self.devices = Devices(self.at, lambda: self.now, self._power_off, self._power_on)
+        self.arbiter = Arbiter(self.at, lambda: self.now)
 
     def next_token(self) -> int:
         """Return what tells one life from every other."""
@@ -169,6 +178,14 @@ class Cluster:
         """Write one aligned line."""
         at = (self.now - self.started_at) / MS
         self.lines.append(f"{at:>7.0f} {node}  {what:<19} {subject:<10} {because}".rstrip())
+
+    def _power_off(self, name: NodeName) -> None:
+        self.write(name, "power is cut", "", "")
+        self.machines[name].die(kernel_too=True)
+
+    def _power_on(self, name: NodeName) -> None:
+        self.write(name, "power is back", "", "")
+        self.machines[name].boot()
 
     def shutdown(self, name: NodeName) -> None:
         """Stop a node's daemon cleanly."""

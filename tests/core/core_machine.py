@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import (
     Announce,
+    AskArbiter,
     ClearGroup,
     Effect,
     Leave,
+    ProveDead,
     Record,
     Remember,
     Reply,
@@ -112,6 +115,15 @@ class Machine:
         self.awake_since: Instant = LONG_AGO
         self._answering: set[GroupName] = set()
         self._armed: Instant = NEVER
+        self._lost = Duration(0)
+        """For how long this machine's clock has stood still so far."""
+        self._paused_at: Instant | None = None
+
+    @property
+    def now(self) -> Instant:
+        """This machine's own time."""
+        true = self.cluster.now if self._paused_at is None else self._paused_at
+        return Instant(true - self._lost)
 
     # Faults and their end.
 
@@ -128,7 +140,7 @@ class Machine:
         self.frozen, self.left, self._armed = False, None, NEVER
         self.awake_since = self.cluster.now
         life = Life(self.generation, self.cluster.next_token())
-        self.birth = Birth(self.model, self.name, life, self.cluster.now, kept)
+        self.birth = Birth(self.model, self.name, life, self.now, kept)
         self.engine = self.birth.engine()
         self.tell(Started())
 
@@ -154,6 +166,22 @@ class Machine:
             self.tell(event)
         self.tell(TimePassed())
 
+    def pause(self) -> None:
+        """Stop the whole machine, its clock and its kernel's timers too."""
+        self.frozen, self._paused_at = True, self.cluster.now
+        self.kernel_changed()
+
+    def resume(self) -> None:
+        """Go on as if nothing had been."""
+        assert self._paused_at is not None
+        self._lost = Duration(self._lost + self.cluster.now - self._paused_at)
+        self._paused_at = None
+        for until in self.lease.values():
+            self.cluster.at(until + self._lost, self.kernel_changed)
+        self.kernel_changed()
+        self._armed = NEVER
+        self.thaw()
+
     # The daemon's loop.
 
     def tell(self, event: Event) -> None:
@@ -164,7 +192,7 @@ class Machine:
             if not isinstance(event, BeatReceived) or len(self.inbox) < SOCKET_BEATS:
                 self.inbox.append(event)
             return
-        now = self.cluster.now
+        now = self.now
         if isinstance(event, BeatReceived):
             self._hear(event.beat)
         effects = self.engine.handle(event, now)
@@ -181,16 +209,17 @@ class Machine:
     def _arm(self) -> None:
         if self.engine is None:
             return
-        due = max(self.engine.next_deadline(), self.cluster.now)
+        due = max(self.engine.next_deadline(), self.now)
         if due != self._armed:
             self._armed = due
-            self.cluster.at(due + self.cluster.nature.oversleep(), lambda: self._wake(due))
+            wakes = due + self._lost + self.cluster.nature.oversleep()
+            self.cluster.at(wakes, lambda: self._wake(due))
 
     def _wake(self, due: Instant) -> None:
         if due != self._armed or self.engine is None or self.frozen:
             return
         self.tell(TimePassed())
-        busy = self.engine is not None and self.engine.next_deadline() <= self.cluster.now
+        busy = self.engine is not None and self.engine.next_deadline() <= self.now
         assert not busy, f"{self.name} would spin: time passed and its deadline is still due"
 
     def _perform(self, effect: Effect) -> None:
@@ -214,6 +243,10 @@ class Machine:
                 self.kernel_changed()
             case Remember():
                 self.remembered = effect
+            case ProveDead():
+                cluster.devices.prove(effect, partial(self._learn, engine=engine))
+            case AskArbiter():
+                cluster.arbiter.ask(self.name, effect, partial(self._learn, engine=engine))
             case Reply(request, refused):
                 self.replies[request] = refused
             case Leave(clean):
@@ -222,6 +255,10 @@ class Machine:
                 cluster.tell(self.name, effect)
             case Announce(group):
                 cluster.write(self.name, "announces again", str(group), "")
+
+    def _learn(self, outcome: Event, engine: Engine | None) -> None:
+        if self.engine is engine:
+            self.tell(outcome)
 
     # Agents and the kernel.
 
@@ -254,13 +291,13 @@ class Machine:
         self.tell(GroupStopped(op, group))
 
     def _serve(self, group: GroupName, until: Instant, create: bool) -> None:
-        there = self.lease.get(group, LONG_AGO) > self.cluster.now
+        there = self.lease.get(group, LONG_AGO) > self.now
         if group in self.refused or create == there:
             why = "the element is there" if there else "the element cannot be written"
             self.drop_lease(group, why)
             return
         self.lease[group] = until
-        self.cluster.at(until, self.kernel_changed)
+        self.cluster.at(until + self._lost, self.kernel_changed)
         self.kernel_changed()
 
     def drop_lease(self, group: GroupName, why: str) -> None:
@@ -271,7 +308,8 @@ class Machine:
 
     def serves(self, group: GroupName) -> bool:
         """Whether the kernel answers for the group now."""
-        return group in self.up and self.lease.get(group, LONG_AGO) > self.cluster.now
+        going = self._paused_at is None
+        return going and group in self.up and self.lease.get(group, LONG_AGO) > self.now
 
     def kernel_changed(self) -> None:
         """Write a line for every group whose address this kernel begins or ceases to answer."""

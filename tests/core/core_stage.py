@@ -6,6 +6,8 @@
     handover web to=node2 · failback web · standby node1 on · maintenance on [node1]
     cleanup web node1 · break start|stop web on node1 · mend · fail web on node1
     kernel drops|refuses|accepts web on node1
+    pause|resume node1 (its clock stands still) · device works|fails|hangs|lies node1
+    devices reboot · arbiter down|up · arbiter slow 300 · arbiter loses request|reply|nothing node1
     reload node1 groups=2 · tell node1 GroupStarted web op=3
     matrix · status node1 · serving
 
@@ -34,9 +36,11 @@ from twinbeat.core.events import (
     ResourceFailed,
     StandbyRequested,
 )
-from twinbeat.core.model import ClusterModel, Failback
+from twinbeat.core.model import ClusterModel, Failback, Proof
 from twinbeat.core.status import GroupStatus
 from twinbeat.core.units import MS, Duration, GroupName, NodeName, milliseconds, readable
+from twinbeat.sim.devices import Manner
+from twinbeat.sim.store import Loss
 
 Words = list[str]
 Options = dict[str, str]
@@ -59,7 +63,8 @@ class Stage:
     def __init__(self) -> None:
         self._options = {
             "nodes": "2", "groups": "1", "keepalive": "200", "deadtime": "1000",
-            "initdead": "2000", "failback": "on", "script": "httpd",
+            "initdead": "2000", "failback": "on", "script": "httpd", "proof": "peer",
+            "startup-fencing": "off",
         }  # fmt: skip
         self._nature = Patterns()
         self.cluster = Cluster(self._model({}), self._nature)
@@ -72,7 +77,8 @@ class Stage:
             "handover": self._handover, "failback": self._failback, "standby": self._standby,
             "maintenance": self._maintenance, "cleanup": self._cleanup,
             "break": self._break, "mend": self._mend, "fail": self._fail,
-            "kernel": self._kernel,
+            "kernel": self._kernel, "pause": self._pause, "resume": self._resume,
+            "device": self._device, "devices": self._devices, "arbiter": self._arbiter,
             "reload": self._reload, "tell": self._tell,
             "matrix": self._matrix, "status": self._status, "serving": self._serving,
         }  # fmt: skip
@@ -96,6 +102,8 @@ class Stage:
             Failback(enabled=word != "off", after=milliseconds(float(after or 0))),
             int(said["groups"]),
             said["script"],
+            Proof(said["proof"]),
+            said["startup-fencing"] == "on",
         )
 
     def _build(self, words: Words, options: Options) -> None:
@@ -167,6 +175,33 @@ class Stage:
                 machine.refused.add(GroupName(group))
             case "accepts":
                 machine.refused.clear()
+
+    def _pause(self, words: Words, options: Options) -> None:
+        for machine in self._machines(words):
+            machine.pause()
+
+    def _resume(self, words: Words, options: Options) -> None:
+        for machine in self._machines(words):
+            machine.resume()
+
+    def _device(self, words: Words, options: Options) -> None:
+        manner, node = words
+        self.cluster.devices.manners[NodeName(node)] = Manner(manner)
+
+    def _devices(self, words: Words, options: Options) -> None:
+        self.cluster.devices.reboots = words == ["reboot"]
+
+    def _arbiter(self, words: Words, options: Options) -> None:
+        arbiter = self.cluster.arbiter
+        match words:
+            case ["down" | "up" as word]:
+                arbiter.down = word == "down"
+            case ["slow", ms]:
+                arbiter.slow = milliseconds(float(ms))
+            case ["loses", "nothing", node]:
+                del arbiter.losses[NodeName(node)]
+            case ["loses", loss, node]:
+                arbiter.losses[NodeName(node)] = Loss(loss)
 
     # Facts told to a daemon.
 

@@ -162,9 +162,8 @@ def test_an_unclean_group_waits_for_the_device_and_then_starts() -> None:
     solo = Solo(configured(Proof.FENCE)).until(1000, Custody.UNCLEAN).until(2500)
     assert solo.custody() is Custody.STOPPED
     assert "node1 may still run it (unclean)" in solo.reasons()
-    # It does not own web but may claim it, by what node2 knows: node2 leaves it the first word.
     solo.until(4000)
-    assert solo.at(ProveDead) == [3000]
+    assert solo.at(ProveDead) == [2000]
     solo.tell(PeerProvenDead(1, THERE))
     assert solo.at(StartGroup) == [4000]
 

@@ -266,8 +266,7 @@ class Arbitration(PeerProof):
             self._away, news = False, True
             out.append(Record(What.ARBITER_BACK, "it answers again"))
         if isinstance(pending.request, Depose) and not outcome.done:
-            why = "the arbiter refused to depose it: it renewed its record meanwhile"
-            out.append(Record(What.ARBITER_FAILED, why, peer=pending.request.node))
+            self._tell_refused(pending.request.node, outcome.records, out)
         return self._read(outcome.records, now, out) or news
 
     def _fail(self, pending: _Pending, why: str, now: Instant, out: list[Effect]) -> bool:
@@ -345,6 +344,14 @@ class Arbitration(PeerProof):
         elif not same and (node, record.life) == (self._members.me, self._members.mine.life):
             why = "the arbiter has this node's present life"
             out.append(Record(What.NODE_REGISTERED, why, evidence=evidence))
+
+    @staticmethod
+    def _tell_refused(node: NodeName, records: Records, out: list[Effect]) -> None:
+        """Tell that a peer could not be deposed, unless another node was first."""
+        record = records.nodes.get(node)
+        if record is None or not record.deposed:
+            why = "the arbiter refused to depose it: it renewed its record meanwhile"
+            out.append(Record(What.ARBITER_FAILED, why, peer=node))
 
     def _tell_group(
         self, name: GroupName, before: GroupRecord | None, record: GroupRecord, out: list[Effect]
