@@ -1,4 +1,4 @@
-"""The proof `arbiter`: who is deposed, what starts, and until when an owner serves (protocol 2.7).
+"""The proof `arbiter`: who is deposed, what starts, and until when an owner serves (protocol 2.10).
 
 node1 and node2 speak and renew at 0, 200, 400 ...; a request of the engine is executed after 2 and
 answered after 4. Deadtime 1000, lease 950; the arbiter is away after 600 without an answer.

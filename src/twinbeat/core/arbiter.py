@@ -1,4 +1,4 @@
-"""The proof `arbiter`: a store outside the cluster as the third vote (protocol.md 2.7).
+"""The proof `arbiter`: a store outside the cluster as the third vote (protocol.md 2.10).
 
 Every node renews its record there with its heartbeats. A claim binds itself to the revision of the
 group's record that it knew, and starts only after its own transaction took the group at that very

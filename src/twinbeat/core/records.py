@@ -1,4 +1,4 @@
-"""What the arbiter keeps, and what it is asked: records and transactions (protocol.md 2.7).
+"""What the arbiter keeps, and what it is asked: records and transactions (protocol.md 2.10).
 
 The arbiter is a store of records with revisions, and one transaction is all that it can do: compare
 and put, then show every record. It decides nothing; what follows from its records each node

@@ -1,6 +1,6 @@
 """The arbiter's store: records with revisions, one transaction at a time, and bad ways to reach it.
 
-It does what an etcd would do with the transactions of protocol.md 2.7: compare, put, show all
+It does what an etcd would do with the transactions of protocol.md 2.10: compare, put, show all
 records, every put at a revision of its own. It never errs and never forgets; what is unkind lies
 on the way there and back.
 """
