@@ -33,6 +33,7 @@ async def own(lease_ms: int, beat_ms: int) -> None:
     print("serving" if reason is None else f"refused {reason}", flush=True)
     while reason is None:
         await asyncio.sleep(beat_ms / 1000)
+        addresses.tend()
         reason = addresses.serve(agents, Instant(clock() + lease), False)
     print(f"lapsed {reason}", flush=True)
     await asyncio.Event().wait()

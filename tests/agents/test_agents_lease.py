@@ -234,7 +234,8 @@ def test_plain_tables_of_an_older_kernel_are_built_again(
             assert any("flushed" in text for _, text in lines)
             assert lan.rules(lan.a).count('device "eth0"') == 2
             nft(lan.a, "flush ruleset")
-            await until(lambda: "twinbeat" in lan.rules(lan.a))
+            addresses.tend()
+            assert "twinbeat" in lan.rules(lan.a)
             assert addresses.serve(group, after(20_000), False) is None, "its lease was restored"
             assert addresses.serve(dark, after(20_000), False) is not None
             addresses.silence(group)

@@ -10,8 +10,9 @@ from twinbeat.core.effects import Effect, SendBeat
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import BeatReceived, Event, GuardChanged, LinkChanged, Started, TimePassed
 from twinbeat.core.model import ClusterModel, Timing
-from twinbeat.core.units import Instant, LinkName, NodeName, milliseconds, seconds
+from twinbeat.core.units import NEVER, Instant, LinkName, NodeName, milliseconds, seconds
 from twinbeat.node import clock
+from twinbeat.node.chores import Chores
 from twinbeat.node.loop import DecisionLoop
 
 ETH1 = LinkName("eth1")
@@ -46,6 +47,13 @@ class Diary(Engine):
         return super().handle(event, now)
 
 
+class Patient(Diary):
+    """An engine that waits for no time."""
+
+    def next_deadline(self) -> Instant:
+        return NEVER
+
+
 class Turning:
     """A loop around a real engine, with an in-tray for packets."""
 
@@ -54,7 +62,8 @@ class Turning:
         self.packets: list[BeatReceived] = []
         self.performed: list[Effect] = []
         self.failures: list[Exception] = []
-        self.loop = DecisionLoop(self.failures.append)
+        self.chores = Chores(self.failures.append)
+        self.loop = DecisionLoop(self.failures.append, self.chores)
 
     def receive(self) -> Iterable[BeatReceived]:
         while self.packets:
@@ -163,5 +172,23 @@ def test_a_fault_in_a_decision_ends_the_turns_and_is_handed_over(fault: Exceptio
         await asyncio.sleep(0.05)
         assert len(turning.engine.told) == told
         assert turning.failures == [fault]
+
+    asyncio.run(story())
+
+
+def test_a_chore_is_done_at_the_end_of_a_turn_and_gets_one_when_none_comes() -> None:
+    async def story() -> None:
+        turning = Turning()
+        turning.engine = Patient()
+        done: list[list[type]] = []
+        turning.chores.add(milliseconds(8), lambda: done.append(list(turning.engine.told)))
+        turning.begin()
+        assert done == [[Started]]
+        async with asyncio.timeout(5):
+            while len(done) < 3:
+                await asyncio.sleep(0.001)
+        assert set(turning.engine.told) == {Started}
+        turning.loop.end()
+        assert turning.failures == []
 
     asyncio.run(story())

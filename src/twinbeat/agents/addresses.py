@@ -118,6 +118,11 @@ class Addresses:
             self._guard = None
         self._kernel.close()
 
+    def tend(self) -> None:
+        """Renew, announce again and set right what needs it; to be called every few seconds."""
+        self._keeper.tend()
+        self._announcer.refresh()
+
     def agent(self, resource: ResourceSpec) -> VirtualIp:
         """Return the agent of an address resource: the same one for the same configuration."""
         if resource.address is None:

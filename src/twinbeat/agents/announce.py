@@ -16,8 +16,6 @@ _ALL_NODES = ipaddress.IPv6Address("ff02::1")
 _ALL_NODES_MAC = bytes.fromhex("333300000001")
 _DELAYS = (0.2, 0.8, 1.0)
 """Seconds between the first repetitions: 0.2, 1 and 2 s after the first frame."""
-_REFRESH = 3.0
-"""Seconds between all later ones: a machine that was paused must hear one in its queue."""
 _OVERRIDE = 0x20000000
 
 
@@ -65,6 +63,8 @@ class Announcer:
         self._speaking = speaking
         self._link = link
         self._timers: dict[VirtualIp, asyncio.TimerHandle] = {}
+        self._known: set[VirtualIp] = set()
+        """Those whose first repetitions are over."""
         self._refused: dict[VirtualIp, str] = {}
         self._socket: socket.socket | None = None
         try:
@@ -74,12 +74,19 @@ class Announcer:
             log("WARN", f"Neighbours will not be told of a takeover: {error} (CAP_NET_RAW).")
 
     def start(self, agent: VirtualIp) -> None:
-        """Send the first frames now, the others over the next two seconds and ever after."""
+        """Send the first frames now, the others over the next two seconds."""
         self.stop(agent)
         self._step(agent, 0)
 
+    def refresh(self) -> None:
+        """Send a frame again: a machine that was paused must hear one in its queue."""
+        for agent in self._known:
+            if self._speaking(agent):
+                self._send(agent)
+
     def stop(self, agent: VirtualIp) -> None:
         """Announce the address no more."""
+        self._known.discard(agent)
         self._refused.pop(agent, None)
         timer = self._timers.pop(agent, None)
         if timer is not None:
@@ -87,7 +94,7 @@ class Announcer:
 
     def close(self) -> None:
         """Stop every announcement and close the socket."""
-        for agent in list(self._timers):
+        for agent in [*self._timers, *self._known]:
             self.stop(agent)
         if self._socket is not None:
             self._socket.close()
@@ -97,9 +104,11 @@ class Announcer:
         if not self._speaking(agent):
             return
         self._send(agent)
-        delay = _DELAYS[step] if step < len(_DELAYS) else _REFRESH
+        if step == len(_DELAYS):
+            self._known.add(agent)
+            return
         loop = asyncio.get_running_loop()
-        self._timers[agent] = loop.call_later(delay, self._step, agent, step + 1)
+        self._timers[agent] = loop.call_later(_DELAYS[step], self._step, agent, step + 1)
 
     def _send(self, agent: VirtualIp) -> None:
         link = self._link(agent)

@@ -17,8 +17,6 @@ from .places import Link, Machine, address_of, link_of, read_machine
 from .rtnetlink import put_address
 from .watch import Watch
 
-_PERIOD = 2.0
-"""Seconds between two renewals of the addresses' lifetimes, the second net under the lease."""
 _BREATH = 20 * MS
 """How soon an address is put back a second time: a quarrel must not take the whole processor."""
 
@@ -46,7 +44,6 @@ class Keeper:
         self._failed: dict[VirtualIp, int] = {}
         self._losses = Losses(log, self.links)
         self._watch = Watch(log, self._told, self._missed)
-        self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Start listening to the kernel; raises `AgentError`."""
@@ -58,7 +55,6 @@ class Keeper:
     def begin(self, lease: Lease) -> None:
         """Start keeping, by the rules of this lease."""
         self._lease = lease
-        self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._tick)
 
     def learn(self, machine: Machine) -> None:
         """Take in a fresh reading of the interfaces."""
@@ -81,11 +77,20 @@ class Keeper:
         self._held.pop(agent, None)
         self._failed.pop(agent, None)
 
+    def tend(self) -> None:
+        """Renew the lifetimes, the second net under the lease; see to what no message told of."""
+        self._lease.tend()
+        self._reguard()
+        for agent in self._held:
+            failed = self._put(agent)
+            if failed and failed != self._failed.get(agent):
+                reason = os.strerror(failed)
+                self._log("ERROR", f"{agent.place} cannot be kept: {reason}; trying again.")
+            self._failed[agent] = failed
+
     async def close(self) -> None:
         """Keep nothing and listen no more."""
         self._held.clear()
-        if self._timer is not None:
-            self._timer.cancel()
         await self._watch.close()
         self._losses.close()
 
@@ -116,18 +121,6 @@ class Keeper:
             outcome = "put back"
             self._announce(agent)
         self._losses.settled(agent.place.ip, outcome)
-
-    def _tick(self) -> None:
-        """Renew the lifetimes, and set right what no message told of."""
-        self._timer = asyncio.get_running_loop().call_later(_PERIOD, self._tick)
-        self._lease.tend()
-        self._reguard()
-        for agent in self._held:
-            failed = self._put(agent)
-            if failed and failed != self._failed.get(agent):
-                reason = os.strerror(failed)
-                self._log("ERROR", f"{agent.place} cannot be kept: {reason}; trying again.")
-            self._failed[agent] = failed
 
     def _told(self, message: Mapping[str, Any]) -> None:
         event = message["event"]

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,11 @@ from twinbeat.core.events import (
     ShutdownRequested,
 )
 from twinbeat.core.model import ClusterModel, Keyring
-from twinbeat.core.units import SECOND, GroupName, NodeName
+from twinbeat.core.units import Duration, GroupName, NodeName, seconds
 
 from . import clock, realtime, snapshot, texts
 from .agency import Agency, virtual_ips
+from .chores import Chores
 from .chronicle import Chronicle
 from .custodian import Custodian
 from .desk import Desk
@@ -48,11 +49,13 @@ from .sources import SourceError, read_sources
 from .state import Kept, StateDir, StateError
 from .switchboard import Switchboard
 
-TIDY_S = 1.0
+TIDY = seconds(1)
 """How often links are retried and drops told."""
-LOAD_S = 5.0
+TEND = seconds(2)
+"""How often the addresses are seen to."""
+LOAD = seconds(5)
 """How often the load is read; the kernel itself reckons it no more often."""
-SUMMARY_S = 5.0
+SUMMARY = seconds(5)
 """How often a service manager hears how this node fares, unless its watchdog wants more."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
@@ -123,7 +126,8 @@ class Daemon:
         self._scribe = Scribe(self._job_failed)
         self._log = Logs(model.log, me, self._scribe)
         self._recorder = Recorder(recording, self._log, self._scribe) if recording else None
-        self._loop = DecisionLoop(self._decision_failed)
+        self._chores = Chores(self._chore_failed)
+        self._loop = DecisionLoop(self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
         self._switchboard = Switchboard(self._loop.turn, self._loop.post, self._log)
@@ -193,14 +197,15 @@ class Daemon:
         self._adopt(self._model)
         self._tell_guard()
         self._tell_hardware()
+        self._chores.add(TIDY, self._tidy_up)
+        self._chores.add(TEND, self._addresses.tend)
+        self._chores.add(LOAD, self._read_load)
         self._loop.begin(self._engine, self._beats, self._performer.perform)
         self._notifier.ready(self._summary())
-        self._spawn(self._repeat(self._tidy_up, TIDY_S))
-        self._spawn(self._repeat(self._read_load, LOAD_S))
         if self._notifier.listened_to:
             watchdog = self._notifier.watchdog
-            pause = SUMMARY_S if watchdog is None else min(SUMMARY_S, watchdog / SECOND / 3)
-            self._spawn(self._repeat(self._tell_manager, pause))
+            period = SUMMARY if watchdog is None else min(SUMMARY, Duration(watchdog // 3))
+            self._chores.add(period, self._tell_manager)
 
     async def _close(self, code: int) -> None:
         """Leave nothing open; after a failure the kernel's guard stays where it is."""
@@ -338,19 +343,6 @@ class Daemon:
 
     # What comes again and again.
 
-    async def _repeat(self, job: Callable[[], None], pause_s: float) -> None:
-        """Do a job now and again and again; a fault of it is told once and ends nothing."""
-        fault = ""
-        while True:
-            try:
-                job()
-            except Exception as error:
-                if repr(error) != fault:
-                    fault = repr(error)
-                    self._log("ERROR", f"keeping house failed ({fault}); going on")
-                    tell_traceback(self._log, error)
-            await asyncio.sleep(pause_s)
-
     def _tidy_up(self) -> None:
         self._switchboard.retry()
         self._mail.tell_drops()
@@ -380,6 +372,10 @@ class Daemon:
         self._log("CRIT", f"a decision failed ({error!r}): the addresses are silenced, this ends")
         tell_traceback(self._log, error)
         self._leave(clean=False)
+
+    def _chore_failed(self, error: Exception) -> None:
+        self._log("ERROR", f"keeping house failed ({error!r}); going on")
+        tell_traceback(self._log, error)
 
     def _job_failed(self, error: BaseException) -> None:
         self._log("ERROR", f"a file could not be written: {error}")

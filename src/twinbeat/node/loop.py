@@ -3,6 +3,7 @@
 A turn takes in every packet that waits on any link, then what agents and operators reported, and
 only then lets time pass: a node that was away must not judge its peers by its own sleep. Events
 that a turn gives rise to wait for the next one, so that no chain of them can keep the packets out.
+At its end come the chores that may be done by now.
 """
 
 import asyncio
@@ -15,13 +16,15 @@ from twinbeat.core.events import BeatReceived, Event, Started, TimePassed
 from twinbeat.core.units import NEVER, SECOND, Instant
 
 from . import clock
+from .chores import Chores
 
 
 class DecisionLoop:
     """Feeds the engine. `failed` is called when a decision itself raised: nothing goes on then."""
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, failed: Callable[[Exception], None], chores: Chores) -> None:
         self._failed = failed
+        self._chores = chores
         self._engine: Engine | None = None
         self._inbox: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -66,6 +69,7 @@ class DecisionLoop:
                 self._handle(self._inbox.popleft())
             if clock.now() >= self._due:
                 self._handle(TimePassed())
+            self._chores.do(clock.now())
             self._sleep()
         except Exception as error:
             self.end()
@@ -84,13 +88,14 @@ class DecisionLoop:
 
     def _sleep(self) -> None:
         """Arm the one timer for the next deadline, unless it is armed for it already."""
-        if self._engine is None or self._armed_for == self._due:
+        due = min(self._due, self._chores.due)
+        if self._engine is None or self._armed_for == due:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._armed_for, self._timer = self._due, None
-        if self._due < NEVER:
-            delay = max(0, self._due - clock.now()) / SECOND
+        self._armed_for, self._timer = due, None
+        if due < NEVER:
+            delay = max(0, due - clock.now()) / SECOND
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _wake(self) -> None:
