@@ -10,6 +10,8 @@ directions between two nodes fail; so each search keeps to faults that leave one
 The third search cuts anything. There one owner is not judged, but this is, as everywhere: no start
 while another node runs the group and was heard of late; and after healing, web runs where it is
 placed within the bound and stays there; and a run that is lived again gives the same orders.
+
+With `fence` and `arbiter` one owner is judged under any cut, and devices and store misbehave too.
 """
 
 import random
@@ -21,7 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinbeat.core.events import HandoverRequested, StandbyRequested
+from twinbeat.core.fencing import PATIENCE
+from twinbeat.core.model import Proof
 from twinbeat.core.units import MS, NEVER, Duration, GroupName, NodeName, milliseconds
+from twinbeat.sim.devices import Manner
+from twinbeat.sim.store import Loss
 
 KEEPALIVE, DEADTIME, INITDEAD = 100, 1000, 2000
 WEB = GroupName("web")
@@ -68,10 +74,10 @@ class Weather(Nature):
 class Trial:
     """One cluster, and one schedule played on it."""
 
-    def __init__(self, nodes: int, weather: Weather) -> None:
+    def __init__(self, nodes: int, weather: Weather, proof: Proof = Proof.PEER) -> None:
         timers = timing(KEEPALIVE, DEADTIME, INITDEAD)
         self.weather = weather
-        self.cluster = Cluster(model(nodes, timers), weather)
+        self.cluster = Cluster(model(nodes, timers, proof=proof), weather)
         self.machines = list(self.cluster.machines.values())
         self._requests = 0
         for machine in self.machines:
@@ -123,11 +129,25 @@ class Trial:
             case "standby" | "active":
                 on = verb == "standby"
                 machine.tell(StandbyRequested(self._requests, machine.name, on))
+            case "works" | "fails" | "hangs" | "hangs late":
+                self.cluster.devices.manners[machine.name] = Manner(verb)
+            case "reboots":
+                self.cluster.devices.reboots = True
+            case "arbiter down" | "arbiter up":
+                self.cluster.arbiter.down = verb == "arbiter down"
+            case "arbiter slow":
+                self.cluster.arbiter.slow = milliseconds(300)
+            case "request" | "reply":
+                self.cluster.arbiter.losses[machine.name] = Loss(verb)
+            case "arbiter found":
+                self.cluster.arbiter.losses.clear()
+                self.cluster.arbiter.slow = Duration(0)
 
     def heal(self) -> None:
         """Heal everything; then web must run where it is placed, and stay there."""
         self.weather.calm = True
         self.cluster.cuts.clear()
+        self._mend_third_parties()
         for machine in self.machines:
             self._do("boot", machine, None)
             self._do("thaw", machine, None)
@@ -143,6 +163,15 @@ class Trial:
         self._pass(5 * DEADTIME)
         assert len(self.cluster.starts) == started
         assert self.cluster.lines == []
+
+    def _mend_third_parties(self) -> None:
+        devices, arbiter = self.cluster.devices, self.cluster.arbiter
+        if self.cluster.model.proof is Proof.FENCE:
+            devices.manners.clear()
+            devices.reboots = False
+            self._pass(PATIENCE / MS + 5 * DEADTIME)  # The last order is obeyed, or given up.
+        arbiter.down, arbiter.slow = False, Duration(0)
+        arbiter.losses.clear()
 
     def _placed(self) -> NodeName | None:
         engines = [machine.engine for machine in self.machines if machine.engine]
@@ -208,5 +237,32 @@ def test_one_owner_under_a_one_way_cut(
 def test_everything_heals(nodes: int, seed: int, loss: float, schedule: list[Step]) -> None:
     trial = Trial(nodes, Weather(seed, loss, run=20))
     trial.play(schedule, None, one_owner=False)
+    trial.heal()
+    trial.relive()
+
+
+ANYTHING = (*CRASHES, "cut", "cut", "cut both", "cut both", "heal")
+DEVICES = ("works", "works", "fails", "hangs", "hangs late", "reboots")
+STORE = ("arbiter down", "arbiter up", "arbiter slow", "request", "reply", "arbiter found")
+
+
+@given(NODES, SEEDS, LOSSES, steps(*ANYTHING, *DEVICES))
+@settings(max_examples=15)
+def test_one_owner_with_fencing_under_anything(
+    nodes: int, seed: int, loss: float, schedule: list[Step]
+) -> None:
+    trial = Trial(nodes, Weather(seed, loss, run=20), Proof.FENCE)
+    trial.play(schedule, None, one_owner=True)
+    trial.heal()
+    trial.relive()
+
+
+@given(NODES, SEEDS, LOSSES, steps(*ANYTHING, *STORE))
+@settings(max_examples=15)
+def test_one_owner_with_an_arbiter_under_anything(
+    nodes: int, seed: int, loss: float, schedule: list[Step]
+) -> None:
+    trial = Trial(nodes, Weather(seed, loss, run=20), Proof.ARBITER)
+    trial.play(schedule, None, one_owner=True)
     trial.heal()
     trial.relive()
