@@ -1,0 +1,180 @@
+"""Who has taken in what of whom, and when: the facts from which the checkers judge silence.
+
+The numbers are those of protocol.md 2.1, worked out here a second time and from facts alone: a
+node's daemon took in this beat of that peer at this instant of its own clock.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twinbeat.core.beat import Beat
+from twinbeat.core.model import Timing
+from twinbeat.core.units import LONG_AGO, MS, Duration, Instant, NodeName
+from twinbeat.sim.node import Node
+from twinbeat.sim.watch import Watcher
+from twinbeat.sim.world import World
+
+
+@dataclass(slots=True)
+class _Ear:
+    """What one node's present life took in from one peer."""
+
+    beat: Beat | None = None
+    heard_at: Instant = LONG_AGO
+    """By the hearer's clock."""
+    heard_true: Instant = LONG_AGO
+    both_up: Instant = LONG_AGO
+    """Since when both daemons run without a break, by the hearer's clock."""
+    alone_true: Instant = LONG_AGO
+    """When the hearer was last entitled to do without this peer, in true time."""
+
+
+class Hearing(Watcher):
+    """Keeps the facts; every other checker asks it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ears: dict[tuple[NodeName, NodeName], _Ear] = {}
+        self._awake: dict[NodeName, Instant] = {}
+        """Since when a node is awake: its boot, or the end of its last stall, by its own clock."""
+        self._away_since: dict[NodeName, tuple[Instant, Instant]] = {}
+        """When a daemon ceased to run, while it does not: in true time, and by its own clock."""
+        self._paused_at: dict[NodeName, Instant] = {}
+        self._sent: dict[NodeName, tuple[Beat, Instant]] = {}
+        self._pauses: dict[NodeName, list[tuple[Instant, Duration]]] = {}
+        """The ends of a node's pauses, by its own clock, and how long each one was."""
+
+    # What is seen.
+
+    def heard(self, node: Node, beat: Beat) -> None:
+        """Note a newer beat."""
+        ear = self._ear(node.name, beat.node)
+        self._note_alone(node, ear)
+        ear.beat, ear.heard_true = beat, self._world.now
+        ear.heard_at = node.clock.local(self._world.now)
+
+    def sent(self, node: Node, beat: Beat) -> None:
+        """Note a node's newest beat."""
+        self._sent[node.name] = (beat, self._world.now)
+
+    def lived(self, node: Node, what: str) -> None:
+        """Note the end or the beginning of a stretch in which a daemon runs."""
+        name, now = node.name, self._world.now
+        local = node.clock.local(now)
+        if what == "pause":
+            self._paused_at[name] = now
+        elif what == "resume" and name in self._paused_at:
+            still = Duration(now - self._paused_at.pop(name))
+            self._pauses.setdefault(name, []).append((local, still))
+        if what == "boot":
+            self._awake[name] = local
+            for other in node.model.peers(name):
+                self._ears[name, other] = _Ear()
+        if node.running:
+            away_true, away_local = self._away_since.pop(name, (now, local))
+            if local - away_local > node.model.timing.stall:
+                self._awake[name] = local
+            if what == "boot" or now - away_true > node.model.timing.stall:
+                self._both_up(name)
+        elif name not in self._away_since:
+            for (hearer, speaker), ear in self._ears.items():
+                if name in (hearer, speaker):
+                    self._note_alone(self._world.nodes[hearer], ear)
+            self._away_since[name] = (now, local)
+
+    def _ear(self, hearer: NodeName, speaker: NodeName) -> _Ear:
+        return self._ears.setdefault((hearer, speaker), _Ear())
+
+    def _both_up(self, node: NodeName) -> None:
+        for other in self._world.nodes:
+            if other == node:
+                continue
+            for hearer, speaker in ((node, other), (other, node)):
+                clock = self._world.nodes[hearer].clock
+                self._ear(hearer, speaker).both_up = clock.local(self._world.now)
+
+    def _note_alone(self, hearer: Node, ear: _Ear) -> None:
+        since = max(ear.heard_at, ear.both_up)
+        silence = hearer.clock.local(self._world.now) - since
+        if since != LONG_AGO and silence >= hearer.model.timing.quiet:
+            ear.alone_true = self._world.now
+
+    # What follows.
+
+    def beat(self, hearer: NodeName, speaker: NodeName) -> Beat | None:
+        """Return the newest beat that the hearer's present life took in from the speaker."""
+        return self._ear(hearer, speaker).beat
+
+    def sent_by(self, node: NodeName) -> Beat | None:
+        """Return a node's newest beat."""
+        sent = self._sent.get(node)
+        return None if sent is None else sent[0]
+
+    def last_of(self, hearer: NodeName, speaker: NodeName) -> Instant:
+        """Return when the hearer last took in a beat of the speaker, in true time."""
+        return self._ear(hearer, speaker).heard_true
+
+    def silence(self, hearer: Node, speaker: NodeName) -> Duration:
+        """Return for how long the hearer, awake and in this life, took in nothing newer."""
+        ear = self._ear(hearer.name, speaker)
+        since = max(ear.heard_at, self._awake.get(hearer.name, LONG_AGO))
+        return Duration(hearer.clock.local(self._world.now) - since)
+
+    def limit(self, hearer: Node, speaker: NodeName) -> Duration:
+        """Return the silence after which the hearer may judge the speaker: D(p) of protocol.md."""
+        timing = hearer.model.timing
+        beat = self._ear(hearer.name, speaker).beat
+        if beat is None:
+            return Duration(max(timing.initdead, _judged_after(timing, timing.lease)))
+        ack = beat.acks.get(hearer.name)
+        life = None if hearer.engine is None else hearer.engine.mine.life
+        tied = ack is not None and ack.hears and ack.life == life
+        loose = 0 if tied else timing.quiet
+        return Duration(_judged_after(timing, beat.lease) + loose)
+
+    def silent(self, hearer: Node, speaker: NodeName) -> bool:
+        """Whether the speaker's silence lets the hearer judge it."""
+        return self.silence(hearer, speaker) >= self.limit(hearer, speaker)
+
+    def vetoes(self, hearer: Node, speaker: NodeName) -> Iterator[NodeName]:
+        """Yield the nodes that the hearer hears, and that say that they hear the speaker."""
+        for other in hearer.model.peers(hearer.name):
+            beat = self._ear(hearer.name, other).beat
+            if other == speaker or beat is None or beat.leaving or self.silent(hearer, other):
+                continue
+            ack = beat.acks.get(speaker)
+            if ack is not None and ack.hears:
+                yield other
+
+    def lost(self, hearer: Node, speaker: NodeName) -> bool:
+        """Whether the speaker sent a beat since the newest that the hearer took in."""
+        sent = self._sent.get(speaker)
+        return sent is not None and sent[1] > self._ear(hearer.name, speaker).heard_true
+
+    def alone_at(self, hearer: Node, speaker: NodeName) -> Instant:
+        """Return when the hearer last had lost every beat of the speaker for the quiet time.
+
+        True time; `LONG_AGO` if never. Beats count as lost only while both daemons run.
+        """
+        ear = self._ear(hearer.name, speaker)
+        if hearer.running and self._world.nodes[speaker].running:
+            self._note_alone(hearer, ear)
+        return ear.alone_true
+
+    def stood_still(self, node: Node) -> tuple[Duration, Duration]:
+        """Return how long the clock stood still in pauses that ended within the last lease.
+
+        And how much of that lease is left since the newest of them, by the node's own clock.
+        """
+        lease, now = node.model.timing.lease, node.clock.local(self._world.now)
+        ends = self._pauses.get(node.name, [])
+        recent = [(end, span) for end, span in ends if now - end <= lease]
+        if not recent:
+            return Duration(0), Duration(0)
+        left = lease - (now - max(end for end, _ in recent))
+        return Duration(sum(span for _, span in recent)), Duration(left)
+
+
+def _judged_after(timing: Timing, lease: Duration) -> int:
+    """Return the deadtime, or a peer's longer lease with one per cent of drift on either side."""
+    return max(timing.deadtime, lease * 1025 // 1000 + min(10 * MS, timing.deadtime // 50))

@@ -1,0 +1,97 @@
+"""L1: after healing, every group that can run runs on exactly its placed node.
+
+Where it belongs is worked out here once more from what the nodes published: the highest pin and the
+highest switches, who failed, who is preferred. A group that cannot run (no node is able, somebody
+is unclean, maintenance is on) is counted apart by its reason.
+"""
+
+from typing import ClassVar
+
+from twinbeat.core import orders
+from twinbeat.core.beat import Beat, Custody, Pin
+from twinbeat.core.model import GroupSpec
+from twinbeat.core.units import GroupName, NodeName
+
+from .base import Checker, Phase
+
+UNABLE = "cannot run: no node is able"
+UNCLEAN = "cannot run: unclean"
+FROZEN = "not judged: maintenance"
+DIFFERING = "not judged: configurations differ"
+
+
+class Placed(Checker):
+    """Judges where every group is when the bound has passed."""
+
+    name: ClassVar[str] = "L1 placed"
+
+    def enter(self, phase: Phase) -> None:
+        """Judge at the end of the bound."""
+        if phase is not Phase.QUIET:
+            return
+        models = [node.model for node in self.world.nodes.values()]
+        if len({model.digest for model in models}) > 1:
+            self.set_apart(DIFFERING)
+            return
+        for spec in models[0].groups:
+            self._judge(spec)
+
+    def _judge(self, spec: GroupSpec) -> None:
+        beats = {node: self.hearing.sent_by(node) for node in spec.nodes}
+        said = {node: beat for node, beat in beats.items() if beat is not None}
+        if any(orders.frozen(beat.maintenance, node) for node, beat in said.items()):
+            self.set_apart(FROZEN)
+            return
+        custodies = [_custody(beat, spec.name) for beat in said.values()]
+        if Custody.UNCLEAN in custodies:
+            self.set_apart(UNCLEAN)
+            return
+        wanted = self._wanted(spec, said)
+        serving = sorted(self.world.serving(spec.name))
+        if not wanted:
+            self.set_apart(UNABLE)
+            if serving:
+                self.complain(f"{spec.name} is served by {serving}, none of which is able to")
+        elif len(serving) != 1 or serving[0] not in wanted:
+            by = ", ".join(serving) or "nobody"
+            where = " or ".join(sorted(wanted))
+            why = self._why(spec.name)
+            self.complain(f"{spec.name} is served by {by} and belongs on {where}; {why}")
+
+    def _wanted(self, spec: GroupSpec, said: dict[NodeName, Beat]) -> set[NodeName]:
+        """Return the nodes one of which should serve a group now."""
+        able = [node for node in spec.nodes if self._able(node, spec.name, said)]
+        views = [view for beat in said.values() if (view := beat.groups.get(spec.name))]
+        pin = max((view.pin for view in views), default=Pin())
+        if pin.node in able:
+            return {pin.node}
+        at_once = spec.failback.enabled and spec.failback.after == 0
+        return {spec.preferred} if at_once and spec.preferred in able else set(able)
+
+    def _able(self, node: NodeName, group: GroupName, said: dict[NodeName, Beat]) -> bool:
+        beat = said.get(node)
+        if beat is None or not self.world.nodes[node].running:
+            return False
+        view = beat.groups.get(group)
+        standby: orders.Switches = {}
+        for other in said.values():
+            orders.merge(standby, other.standby)
+        return not (view is None or view.failed or orders.is_on(standby, node) or beat.leaving)
+
+    def _why(self, group: GroupName) -> str:
+        """Return what each node names as the reason."""
+        reasons = []
+        for node in self.world.nodes.values():
+            if node.engine is None:
+                reasons.append(f"{node.name}: down")
+                continue
+            status = node.engine.status(node.clock.local(self.world.now)).groups.get(group)
+            said = "not configured" if status is None else "; ".join(status.reasons)
+            custody = "" if status is None else f" {status.custody}"
+            reasons.append(f"{node.name}{custody}: {said}")
+        return " | ".join(reasons)
+
+
+def _custody(beat: Beat, group: GroupName) -> Custody | None:
+    view = beat.groups.get(group)
+    return None if view is None else view.custody

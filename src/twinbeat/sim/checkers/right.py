@@ -1,0 +1,72 @@
+"""S2: never start on an answer, a goodbye or a confirmation while another's resources run.
+
+What entitles to a start in spite of that is silence alone, where the proof in force says so: with
+`peer` and `arbiter` nothing newer came for the judge's limit, and nobody whom the starter hears
+still hears the other. With `arbiter` the group's record must be the starter's besides. With `fence`
+nothing does.
+"""
+
+from typing import ClassVar
+
+from twinbeat.core.model import Proof
+from twinbeat.core.units import GroupName, NodeName, readable
+from twinbeat.sim.node import Node
+from twinbeat.sim.world import World
+
+from .base import Checker
+from .hearing import Hearing
+from .trust import Trust
+
+SILENCE = "started while a silent node's resources ran"
+RESUMED = "started on an answer from before a pause"
+DECEIVED = "started on a false confirmation"
+
+
+class Right(Checker):
+    """Judges every start at the instant of its order."""
+
+    name: ClassVar[str] = "S2 right"
+
+    def __init__(self, world: World, hearing: Hearing, trust: Trust) -> None:
+        super().__init__(world, hearing)
+        self._trust = trust
+
+    def started(self, node: Node, group: GroupName) -> None:
+        """Judge a start."""
+        if node.model.proof is Proof.ARBITER:
+            self._judge_record(node, group)
+        for other in node.model.peers(node.name):
+            if self.world.nodes[other].kernel.runs(group):
+                self._judge(node, group, other)
+
+    def _judge(self, node: Node, group: GroupName, other: NodeName) -> None:
+        if self._trust.deceived(other, node.name):
+            self.set_apart(DECEIVED)
+            return
+        missing = self._missing(node, other)
+        if missing is None:
+            self.set_apart(SILENCE)
+        elif node.model.proof is not Proof.FENCE and self.hearing.stood_still(node)[0] > 0:
+            self.set_apart(RESUMED)
+        else:
+            self.complain(f"{node.name} starts {group} while {other} runs it: {missing}")
+
+    def _missing(self, node: Node, other: NodeName) -> str | None:
+        """Return what keeps the other's silence from entitling a start, or None."""
+        if node.model.proof is Proof.FENCE:
+            return "it was not fenced"
+        silence, limit = self.hearing.silence(node, other), self.hearing.limit(node, other)
+        if silence < limit:
+            return f"silent for {readable(silence)} of {readable(limit)}"
+        voices = list(self.hearing.vetoes(node, other))
+        return f"{', '.join(voices)} still heard it" if voices else None
+
+    def _judge_record(self, node: Node, group: GroupName) -> None:
+        arbiter = self.world.arbiter
+        record = None if arbiter is None else arbiter.store.groups.get(group)
+        if record is None or record.owner != node.name:
+            if self.hearing.stood_still(node)[0] > 0:
+                self.set_apart(RESUMED)
+                return
+            owner = "nobody" if record is None else record.owner or "nobody"
+            self.complain(f"{node.name} starts {group}, but the arbiter's record names {owner}")

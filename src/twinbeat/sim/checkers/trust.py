@@ -1,0 +1,61 @@
+"""Who was confirmed off by a fencing device that had cut nothing: no rule guards against that."""
+
+from twinbeat.core.effects import Record, What
+from twinbeat.core.units import LONG_AGO, NEVER, Instant, NodeName
+from twinbeat.sim.faults import Fault, FaultKind
+from twinbeat.sim.node import Node
+from twinbeat.sim.watch import Watcher
+from twinbeat.sim.world import World
+
+
+class Trust(Watcher):
+    """Follows orders to the devices, what they did, and what they said."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ordered: dict[tuple[NodeName, NodeName], Instant] = {}
+        """When a node last ordered the fencing of a peer, in true time."""
+        self._cut: dict[NodeName, Instant] = {}
+        """When a machine last lost its power."""
+        self._lying: set[int] = set()
+        """The faults that make devices lie now."""
+        self._lied_until: Instant = LONG_AGO
+        self._believed_dead: dict[NodeName, set[NodeName]] = {}
+        """By node that lives: who was told otherwise."""
+
+    def told(self, node: Node, record: Record) -> None:
+        """Follow a node's orders, and what it was told."""
+        if record.peer is None:
+            return
+        pair = (node.name, record.peer)
+        if record.what is What.FENCING_ORDERED:
+            self._ordered[pair] = self._world.now
+        elif record.what is What.FENCING_CONFIRMED:
+            ordered = self._ordered.get(pair, LONG_AGO)
+            lied = self._lied_until >= ordered
+            if lied and self._cut.get(record.peer, LONG_AGO) < ordered:
+                self._believed_dead.setdefault(record.peer, set()).add(node.name)
+
+    def lived(self, node: Node, what: str) -> None:
+        """Note a loss of power, and that a new life makes an old falsehood void."""
+        if what == "power-off":
+            self._cut[node.name] = self._world.now
+        if what in ("power-off", "boot"):
+            self._believed_dead.pop(node.name, None)
+
+    def injected(self, fault: Fault) -> None:
+        """Note that devices lie from now on."""
+        if fault.kind is FaultKind.FENCING_LIES:
+            self._lying.add(fault.number)
+            self._lied_until = NEVER
+
+    def healed(self, fault: Fault) -> None:
+        """Note that devices lie no longer."""
+        self._lying.discard(fault.number)
+        if not self._lying and self._lied_until == NEVER:
+            self._lied_until = self._world.now
+
+    def deceived(self, victim: NodeName, node: NodeName | None = None) -> bool:
+        """Whether a device confirmed falsely, to a node or to any, that the victim was off."""
+        believers = self._believed_dead.get(victim, set())
+        return bool(believers) if node is None else node in believers
