@@ -95,6 +95,6 @@ def lived_again(engine: Engine, step: Step) -> Step:
 
 def _text(raw: bytes, number: int) -> str:
     try:
-        return raw.decode("ascii")
+        return raw[:-1].decode("ascii")
     except UnicodeDecodeError as error:
         raise StreamError("this is not text", number, error.start + 1) from None
