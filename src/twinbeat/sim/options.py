@@ -193,32 +193,37 @@ def draw(seed: int, given: Given | None = None) -> Options:
     return options
 
 
-def model_of(options: Options, node: NodeName) -> ClusterModel:
-    """Return what a node is configured with at its first boot."""
-    turn = options.names.index(node) if options.differing else 0
-    return _model(options, turn)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What reloads change of the first configuration."""
+
+    timers: int = 100
+    """Per cent of the timers."""
+    extra: bool = False
+    """Whether a group was added."""
+    resources: frozenset[int] = frozenset()
+    """The indices of the groups whose resources are others."""
 
 
-def agreed_model(options: Options) -> ClusterModel:
-    """Return what every node is configured with when all is healed."""
-    return _model(options, 0)
-
-
-def _model(options: Options, turn: int) -> ClusterModel:
+def model_of(options: Options, turn: int = 0, revision: Revision | None = None) -> ClusterModel:
+    """Return a configuration; a `turn` above 0 prefers other nodes than the agreed one."""
+    revision = revision or Revision()
+    groups = range(options.groups + revision.extra)
     return ClusterModel(
         name="sim",
         nodes=options.names,
-        timing=options.timing,
+        timing=_stretched(options.timing, revision.timers),
         links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface="eth1"),),
-        groups=tuple(group_spec(options, i, turn) for i in range(options.groups)),
+        groups=tuple(_group(options, i, turn, i in revision.resources) for i in groups),
         proof=options.proof,
-        digest=f"order {turn}",
+        digest=f"{turn} {revision.timers} {len(groups)} {sorted(revision.resources)}",
     )
 
 
-def group_spec(options: Options, index: int, turn: int = 0, resource: str = "httpd") -> GroupSpec:
+def _group(options: Options, index: int, turn: int, changed: bool) -> GroupSpec:
     """Return the group of an index: `web`, `web2` ..., preferred on the nodes in turn."""
     first = (index + turn) % options.nodes
+    resource = "nginx" if changed else "httpd"
     return GroupSpec(
         name=GroupName("web" if index == 0 else f"web{index + 1}"),
         nodes=options.names[first:] + options.names[:first],
@@ -227,8 +232,14 @@ def group_spec(options: Options, index: int, turn: int = 0, resource: str = "htt
     )
 
 
-def stretched(timing: Timing, per_cent: int) -> Timing:
-    """Return timers that are longer or shorter by the same proportion."""
+def _stretched(timing: Timing, per_cent: int) -> Timing:
+    """Return timers that are longer or shorter by the same proportion.
+
+    A node that has heard nobody yet judges by its own initdead, which must be longer than every
+    lease in the cluster (protocol.md 2.1): so it is not shortened, and limits the lengthening.
+    """
+    longest = timing.initdead * 96 // timing.deadtime
+    per_cent = min(per_cent, longest) if per_cent > 100 else per_cent
 
     def stretch(span: Duration) -> Duration:
         return Duration(span * per_cent // 100)
@@ -237,7 +248,7 @@ def stretched(timing: Timing, per_cent: int) -> Timing:
         keepalive=stretch(timing.keepalive),
         warntime=stretch(timing.warntime),
         deadtime=stretch(timing.deadtime),
-        initdead=stretch(timing.initdead),
+        initdead=max(timing.initdead, stretch(timing.initdead)),
         deadping=stretch(timing.deadping),
     )
 

@@ -40,14 +40,14 @@ _OF_ALL = frozenset({
 
 
 def draw_schedule(options: Options) -> Schedule:
-    """Draw the faults of a run from its options."""
+    """Draw the faults of a run from its options; a run cut short has the first of the same."""
     chance = Chance(options.seed)
     pace = chance.stream("pace")
     faults: list[Fault] = []
-    at = 0
+    at, end = 0, max(options.span, MINUTES_MIN * 60 * SECOND)
     while len(faults) < FAULTS_MAX:
         at += pace.randint(options.gap // 8, options.gap * 15 // 8)
-        if at >= options.span:
+        if at >= end:
             break
         number = len(faults) + 1
         faults.append(_fault(chance.stream(f"fault {number}"), number, Duration(at), options))
@@ -55,7 +55,8 @@ def draw_schedule(options: Options) -> Schedule:
         number = len(faults) + 1
         when = Duration(MINUTES_MIN * 60 * SECOND * number // (FAULTS_MIN + 1))
         faults.append(_fault(chance.stream(f"fault {number}"), number, when, options))
-    return tuple(sorted(faults, key=lambda fault: (fault.at, fault.number)))
+    in_time = [fault for fault in faults if fault.at < options.span]
+    return tuple(sorted(in_time, key=lambda fault: (fault.at, fault.number)))
 
 
 def _fault(random: Random, number: int, at: Duration, options: Options) -> Fault:

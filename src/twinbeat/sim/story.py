@@ -62,9 +62,9 @@ class Story(Watcher):
         if fault.span:
             self._line("", f"* {fault.kind} ends", " ".join(fault.nodes), f"#{fault.number}")
 
-    def note(self, text: str) -> None:
-        """Write that a part of the run begins, or a complaint."""
-        self._line("", "-", "", text)
+    def part(self, name: str) -> None:
+        """Write that a part of the run begins."""
+        self._line("", f"- {name} -", "", "")
 
     def _line(self, node: str, what: str, subject: str, because: str) -> None:
         at = (self._world.now - self._began) / SECOND
