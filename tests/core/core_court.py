@@ -11,7 +11,7 @@ from twinbeat.core.effects import AskArbiter, Effect
 from twinbeat.core.events import ArbiterAnswered, ArbiterFailed, Event
 from twinbeat.core.model import Proof
 from twinbeat.core.records import Records, Renew, Request
-from twinbeat.core.units import NodeName
+from twinbeat.core.units import GroupName, NodeName, milliseconds
 from twinbeat.sim.store import Store
 
 
@@ -35,10 +35,17 @@ class Court(Solo):
                 self._agenda.append((self.now + self.delay // 2, effect))
         return effects
 
-    def renew(self, life: Life = THEIRS, node: NodeName = THERE) -> None:
-        """Let the peer renew its record, now."""
+    def renew(
+        self,
+        life: Life = THEIRS,
+        node: NodeName = THERE,
+        lease: float = 950,
+        unclean: frozenset[GroupName] = frozenset(),
+    ) -> None:
+        """Let the peer renew its record, now; its lease is in milliseconds."""
         self._counter += 1
-        assert self.store.execute(Renew(node, life, self._counter))[0]
+        request = Renew(node, life, self._counter, milliseconds(lease), unclean)
+        assert self.store.execute(request)[0]
 
     def asked(self, kind: type[Request]) -> list[int]:
         """Return when requests of a kind were given."""

@@ -112,6 +112,15 @@ def test_who_renews_in_time_is_not_deposed() -> None:
     assert court.until(3500).asked(Depose) == [2004, 3008]
 
 
+def test_an_owner_that_may_serve_longer_is_deposed_later() -> None:
+    """node1 was given longer timers while nobody heard it, and says so in its record."""
+    court = owned(Court(), 800)
+    court.until(1000)
+    court.renew(lease=3000)
+    # Read at 1004; a lease of 3000 is over for sure after 3000 x 1.025 + 10.
+    assert court.until(6000).asked(Depose) == [1004 + 3085]
+
+
 def test_another_silent_node_needs_not_be_deposed() -> None:
     court = Court(nodes=3)
     court.renew()
@@ -178,7 +187,7 @@ def test_a_take_that_was_lost_before_it_is_asked_again_after_the_next_reply() ->
 def test_a_claim_is_void_when_another_took_the_group_since() -> None:
     court = owned(Court(nodes=3)).until(2000)
     assert court.custody() is Custody.CLAIMING
-    assert court.store.execute(Renew(THIRD, THEIRS, 1))[0]
+    court.renew(node=THIRD)
     assert court.store.execute(Take(WEB, court.store.groups[WEB].revision, THIRD, THEIRS, 7))[0]
     court.until(2100)
     ended = court.told(What.GROUP_CLAIM_ENDED)
@@ -303,7 +312,7 @@ def test_unclean_in_the_record_of_the_owning_life_bars(life: Life, waits: bool) 
     court = Court()
     court.renew()
     assert court.store.execute(Take(WEB, 0, THERE, THEIRS, 1))[0]
-    assert court.store.execute(Renew(THERE, life, 9, frozenset({WEB})))[0]
+    court.renew(life, unclean=frozenset({WEB}))
     court.until(4000)
     assert (court.at(StartGroup) == []) is waits
     if waits:

@@ -156,8 +156,8 @@ class Arbitration(PeerProof):
 
     def spoke(self, now: Instant, out: list[Effect]) -> None:
         """Renew with every heartbeat; the counter is the heartbeat's number."""
-        mine = self._members.mine
-        self._ask(Renew(mine.node, mine.life, mine.seq, self._unclean), now, out)
+        mine, lease = self._members.mine, self._members.model.timing.lease
+        self._ask(Renew(mine.node, mine.life, mine.seq, lease, self._unclean), now, out)
 
     def step(self, wishes: Sequence[Wish], now: Instant, out: list[Effect]) -> None:
         """Take what is claimed and ready, depose who is in the way, give back what is stopped."""
@@ -177,14 +177,15 @@ class Arbitration(PeerProof):
 
     def _depose(self, peer: PeerWatch, now: Instant, out: list[Effect]) -> None:
         """Depose an owner whose record stood still for as long as its silence has to last."""
-        seen = self._unchanged.get(peer.node)
-        if seen is None or not self._may_ask(now):
+        seen, record = self._unchanged.get(peer.node), self._node_record(peer.node)
+        if seen is None or record is None or not self._may_ask(now):
             return
         revision, since = seen
-        if now - since >= peer.limit:
+        limit = max(peer.limit, self._members.model.timing.limit(record.lease))
+        if now - since >= limit:
             self._ask(Depose(peer.node, revision), now, out)
         else:
-            self._review_at = min(self._review_at, Instant(since + peer.limit))
+            self._review_at = min(self._review_at, Instant(since + limit))
 
     def _give_back(self, wish: Wish, now: Instant, out: list[Effect]) -> None:
         """Free the record of a group that is stopped, unless a successor overwrites it anyway."""
@@ -306,7 +307,10 @@ class Arbitration(PeerProof):
     # Small things.
 
     def _own(self) -> NodeRecord | None:
-        return None if self._records is None else self._records.nodes.get(self._members.me)
+        return self._node_record(self._members.me)
+
+    def _node_record(self, node: NodeName) -> NodeRecord | None:
+        return None if self._records is None else self._records.nodes.get(node)
 
     def _group_record(self, group: GroupName) -> GroupRecord | None:
         return None if self._records is None else self._records.groups.get(group)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .beat import Life
-from .units import GroupName, NodeName
+from .units import Duration, GroupName, NodeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class NodeRecord:
     life: Life
     counter: int
     """Of the newest renewal; it only grows within a life."""
+    lease: Duration
+    """For how long that renewal lets the node serve: nobody deposes it sooner."""
     deposed: bool = False
     """Whether a peer ended this life; it renews no more and owns nothing."""
     unclean: frozenset[GroupName] = frozenset()
@@ -59,12 +61,13 @@ class Renew:
     """Register a life, or show that it goes on.
 
     If the record is absent or of a lower generation, or else of this life, not deposed, and with a
-    lower counter: put life, counter and unclean groups, not deposed.
+    lower counter: put life, counter, lease and unclean groups, not deposed.
     """
 
     node: NodeName
     life: Life
     counter: int
+    lease: Duration
     unclean: frozenset[GroupName] = frozenset()
 
 

@@ -67,9 +67,9 @@ class Store:
     def _put(self, request: Request) -> None:
         now = self.revision
         match request:
-            case Renew(node, life, counter, unclean):
+            case Renew(node, life, counter, lease, unclean):
                 self.nodes[node] = NodeRecord(
-                    revision=now, life=life, counter=counter, unclean=unclean
+                    revision=now, life=life, counter=counter, lease=lease, unclean=unclean
                 )
             case Depose(node):
                 self.nodes[node] = replace(self.nodes[node], revision=now, deposed=True)
