@@ -1,0 +1,62 @@
+"""Broken rules about what operators order, and who is placed (protocol.md 2.8)."""
+
+from collections.abc import Callable, Mapping
+
+from twinbeat.core import candidates, engine, orders
+from twinbeat.core.beat import Beat, Pin, Switch
+from twinbeat.core.effects import Effect
+from twinbeat.core.engine import Engine
+from twinbeat.core.units import NodeName
+
+from .base import Mutant, Patch, constant
+
+Adopt = Callable[[Engine, Beat], list[Effect]]
+
+
+def _pins_stay(real: Adopt) -> Adopt:
+    def adopt(self: Engine, beat: Beat) -> list[Effect]:
+        pins = {name: group.pin for name, group in self.groups.items()}
+        effects = real(self, beat)
+        for name, pin in pins.items():
+            self.groups[name].pin = pin
+        return effects
+
+    return adopt
+
+
+def _nothing_spreads(
+    _own: dict[NodeName, Switch], _heard: Mapping[NodeName, Switch]
+) -> list[NodeName]:
+    return []
+
+
+MUTANTS = (
+    Mutant(
+        name="pins-not-merged",
+        breaks="an operator's move is known to the node that took the command only",
+        patches=(Patch(engine, "adopt", _pins_stay),),
+    ),
+    Mutant(
+        name="standby-not-spread",
+        breaks="standby is known to the node that took the command only",
+        patches=(Patch(orders, "merge", lambda _: _nothing_spreads),),
+    ),
+    Mutant(
+        name="pin-ignored",
+        breaks="placement does not ask where an operator moved a group",
+        patches=(
+            Patch(
+                candidates,
+                "place",
+                lambda real: (
+                    lambda spec, those, owner, _pin, frozen: real(spec, those, owner, Pin(), frozen)
+                ),
+            ),
+        ),
+    ),
+    Mutant(
+        name="pin-outlives-its-node",
+        breaks="a pin does not end with its node's death, leave or standby",
+        patches=(constant(candidates, "void_pin", None),),
+    ),
+)

@@ -1,0 +1,131 @@
+"""Broken rules about the lease and the heartbeat (protocol.md 2.2, 2.3 and 2.6)."""
+
+from collections.abc import Callable, Iterable
+
+from twinbeat.core import lease
+from twinbeat.core.beat import GroupView
+from twinbeat.core.effects import Effect, Serve
+from twinbeat.core.liveness import OwnBeats, PeerWatch
+from twinbeat.core.membership import Membership
+from twinbeat.core.model import Timing
+from twinbeat.core.serving import Serving
+from twinbeat.core.units import LONG_AGO, Duration, GroupName, Instant
+
+from .base import Mutant, Patch
+
+Renewable = Callable[
+    [Iterable[PeerWatch], Timing, GroupName, OwnBeats, GroupView, Instant, Instant], Instant
+]
+
+
+def _every_beat_counts(
+    peer: PeerWatch, _group: GroupName, own: OwnBeats, _mine: GroupView
+) -> Instant:
+    return Instant(own.spoke_at + peer.timing.lease)
+
+
+def _stronger_owner_ignored(
+    peer: PeerWatch, _group: GroupName, _own: OwnBeats, _mine: GroupView
+) -> Instant:
+    return peer.promised
+
+
+def _unacknowledged_is_quiet(real: Renewable) -> Renewable:
+    def renewable_until(
+        peers: Iterable[PeerWatch],
+        timing: Timing,
+        group: GroupName,
+        own: OwnBeats,
+        mine: GroupView,
+        now: Instant,
+        awake: Instant,
+    ) -> Instant:
+        answering = [peer for peer in peers if peer.promised > now]
+        return real(answering, timing, group, own, mine, now, awake)
+
+    return renewable_until
+
+
+def _from_the_write(
+    real: Callable[[Membership, GroupName, GroupView, Instant], Instant],
+) -> Callable[[Membership, GroupName, GroupView, Instant], Instant]:
+    def renewable_until(
+        members: Membership, group: GroupName, mine: GroupView, now: Instant
+    ) -> Instant:
+        until = real(members, group, mine, now)
+        return Instant(now + members.model.timing.lease) if until > now else until
+
+    return renewable_until
+
+
+def _always_creates(
+    real: Callable[[Serving, Membership, GroupView, Instant, int, bool], list[Effect]],
+) -> Callable[[Serving, Membership, GroupView, Instant, int, bool], list[Effect]]:
+    def step(
+        self: Serving, members: Membership, mine: GroupView, now: Instant, seq: int, owns: bool
+    ) -> list[Effect]:
+        before = self.until
+        if before != LONG_AGO and owns and before <= now:
+            until = members.renewable_until(self._group, mine, now)
+            if until > now:
+                self.until = until
+                return [Serve(self._group, until, create=True)]
+        return real(self, members, mine, now, seq, owns)
+
+    return step
+
+
+def _no_drift(timing: Timing) -> Duration:
+    return Duration(timing.deadtime)
+
+
+def _seq_of_the_last(
+    real: Callable[[OwnBeats, Instant, Duration], int],
+) -> Callable[[OwnBeats, Instant, Duration], int]:
+    """The send time of a new beat is noted under the number of the last one."""
+
+    def sending(self: OwnBeats, now: Instant, length: Duration) -> int:
+        seq = real(self, now, length)
+        self._sent[seq - 1] = self._sent[seq]
+        return seq
+
+    return sending
+
+
+MUTANTS = (
+    Mutant(
+        name="every-beat-counts",
+        breaks="the lease counts from every beat that was sent, not from those acknowledged",
+        patches=(Patch(lease, "promised_by", lambda _: _every_beat_counts),),
+    ),
+    Mutant(
+        name="stronger-owner-ignored",
+        breaks="a peer that shows itself a stronger owner goes on promising",
+        patches=(Patch(lease, "promised_by", lambda _: _stronger_owner_ignored),),
+    ),
+    Mutant(
+        name="unacknowledged-is-quiet",
+        breaks="an owner does not wait for a peer that is heard and acknowledges too little",
+        patches=(Patch(lease, "renewable_until", _unacknowledged_is_quiet),),
+    ),
+    Mutant(
+        name="lease-from-the-write",
+        breaks="a renewal lasts a lease from its writing, not from the beat acknowledged",
+        patches=(Patch(Membership, "renewable_until", _from_the_write),),
+    ),
+    Mutant(
+        name="renewal-creates",
+        breaks="a lapsed lease is created anew by the rules of a renewal",
+        patches=(Patch(Serving, "step", _always_creates),),
+    ),
+    Mutant(
+        name="no-margin",
+        breaks="the lease is as long as the deadtime: no margin for drift and writing",
+        patches=(Patch(Timing, "lease", lambda _: property(_no_drift)),),
+    ),
+    Mutant(
+        name="acknowledged-later",
+        breaks="an acknowledgement is dated by the beat after the one that it names",
+        patches=(Patch(OwnBeats, "sending", _seq_of_the_last),),
+    ),
+)
