@@ -16,6 +16,8 @@ import pytest
 
 from twinbeat.control.client import Client
 from twinbeat.control.protocol import ExitCode, Refused
+from twinbeat.core.beat import Switch
+from twinbeat.journal.replay import replay
 from twinbeat.node.daemon import run
 
 PROGRAM = """
@@ -23,6 +25,16 @@ import sys
 from pathlib import Path
 from twinbeat.node.daemon import run
 sys.exit(run(*(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+"""
+
+RECORDED_PROGRAM = """
+import sys
+from pathlib import Path
+from twinbeat.node.daemon import run
+from twinbeat.node.recorder import Recording
+config, node, state, socket = sys.argv[1:]
+recording = Recording(Path(config).parent / "stream")
+sys.exit(run(Path(config), node, Path(state), Path(socket), recording))
 """
 
 BROKEN_PROGRAM = (
@@ -350,6 +362,35 @@ def test_a_failed_decision_silences_the_address_and_ends_the_daemon_with_1(
     machine.until(machine.answers, "the next life serves it")
     machine.ask("stop")
     assert machine.ended()[0] == 0
+
+
+@pytest.mark.root
+def test_recorded_lives_come_out_the_same_and_hold_no_key(machine: Machine) -> None:
+    machine.start(program=RECORDED_PROGRAM)
+    machine.until_held()
+    machine.write_ha_cf("bcast eth0\n")
+    machine.ask("reload")
+    machine.until(lambda: "Link node1:eth0 up." in machine.lines(), "the new link is up")
+    machine.ask("standby", node="node1", on=True)
+    machine.until(lambda: machine.status()["flags"] != [], "standby is shown")
+    os.kill(machine.pid(), signal.SIGKILL)
+    machine.ended()
+    machine.start(program=RECORDED_PROGRAM)
+    machine.until(lambda: "this life is recorded in" in machine.lines(), "recorded")
+    machine.until(lambda: machine.status()["node"] == "node1", "it answers")
+    machine.ask("stop")
+    assert machine.ended()[0] == 0
+    streams = [machine.directory / "stream", machine.directory / "stream.2"]
+    first, second = (replay(path.read_bytes().splitlines(keepends=True)) for path in streams)
+    assert (first.difference, second.difference) == (None, None)
+    assert (first.ends, second.ends) == (None, "the daemon ended")
+    assert second.birth.life.generation == first.birth.life.generation + 1
+    assert second.birth.standby == {"node1": Switch(1, on=True)}
+    assert first.steps > 20
+    texts = [path.read_text() for path in streams]
+    for event in ("Started", "TimePassed", "GroupStarted", "ModelChanged", "StandbyRequested"):
+        assert f'"event":{{"{event}":' in texts[0], event
+    assert "SpecSecret" not in "".join(texts)
 
 
 @pytest.mark.root
