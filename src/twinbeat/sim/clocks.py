@@ -1,0 +1,104 @@
+"""The clock of one machine, and what waits for it there.
+
+It runs a little fast or slow, and it stands still while the whole machine does. Timers of its
+kernel, its daemon and its scripts go by it: they all wait longer when it stands still.
+"""
+
+import heapq
+
+from twinbeat.core.units import NEVER, Instant
+
+from .agenda import Action, Agenda
+
+MILLION = 1_000_000
+
+
+class Clock:
+    """Local time as a function of true time: a straight line that is broken now and then."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+        self._since: Instant = agenda.now
+        """When the line was last broken, in true time, and what the clock showed then."""
+        self._showed: Instant = agenda.now
+        self._rate = MILLION
+        self._stands = False
+        self._timers: list[tuple[int, int, Action]] = []
+        self._count = 0
+        self._rings_at: Instant = NEVER
+        """The true instant for which the agenda knows of the first timer."""
+
+    @property
+    def ppm(self) -> int:
+        """By how many parts per million the clock runs fast; negative: slow."""
+        return self._rate - MILLION
+
+    @property
+    def now(self) -> Instant:
+        """What the clock shows."""
+        return self.local(self._agenda.now)
+
+    def local(self, true: Instant) -> Instant:
+        """Return what the clock shows at a true instant, if nothing is done to it until then."""
+        if self._stands:
+            return self._showed
+        if self._rate == MILLION:
+            return Instant(self._showed + true - self._since)
+        return Instant(self._showed + (true - self._since) * self._rate // MILLION)
+
+    def true(self, local: int) -> Instant:
+        """Return the first true instant at which the clock shows a local one; `NEVER` if none."""
+        if self._stands or local >= NEVER:
+            return NEVER
+        if self._rate == MILLION:
+            return Instant(self._since + local - self._showed)
+        return Instant(self._since - (self._showed - local) * MILLION // self._rate)
+
+    # What is done to it.
+
+    def set_rate(self, ppm: int) -> None:
+        """Let the clock run fast or slow from now on."""
+        self._break()
+        self._rate = MILLION + ppm
+        self._set_alarm()
+
+    def stop(self) -> None:
+        """Let the clock stand still."""
+        self._break()
+        self._stands = True
+
+    def go_on(self) -> None:
+        """Let the clock run again, from where it stood."""
+        self._break()
+        self._stands = False
+        self._set_alarm()
+
+    def _break(self) -> None:
+        self._showed = self.now
+        self._since = self._agenda.now
+        self._rings_at = NEVER
+
+    # What waits for it.
+
+    def at(self, when: int, action: Action) -> None:
+        """Do something when the clock shows an instant, or at once if it is past."""
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, action))
+        if self._timers[0][0] == when:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._timers:
+            first = self.true(self._timers[0][0])
+            if first < self._rings_at:
+                self._rings_at = first
+                self._agenda.at(first, self._ring)
+
+    def _ring(self) -> None:
+        """Do what is due. An alarm that was set before the line was broken finds nothing to do."""
+        if self._agenda.now >= self._rings_at:
+            self._rings_at = NEVER
+        timers = self._timers
+        while timers and not self._stands and timers[0][0] <= self.now:
+            heapq.heappop(timers)[2]()
+        self._set_alarm()

@@ -1,0 +1,167 @@
+"""The hands of one daemon: its core's orders, performed one by one on a simulated machine.
+
+What performer.py of the daemon does with sockets, netlink and children is done here with the
+network, the kernel and the agents of the world. An order that takes time answers by an event.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twinbeat.core.effects import (
+    Announce,
+    AskArbiter,
+    ClearGroup,
+    Leave,
+    Obey,
+    ProveDead,
+    Record,
+    Remember,
+    Reply,
+    SendBeat,
+    Serve,
+    Silence,
+    StartGroup,
+    StopGroup,
+)
+from twinbeat.core.events import LeaseLapsed
+from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, readable
+
+if TYPE_CHECKING:
+    from .node import Node
+
+SHORTEST = 10 * MS
+"""A shorter lease is not written: it cannot be told from none."""
+REPETITIONS = (200 * MS, 800 * MS, SECOND)
+"""Between the announcements of an address, as announce.py of the agents spaces them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLease:
+    """The second half of `Serve`: the timeout is reckoned, and is written into the kernel now."""
+
+    order: Serve
+    timeout: Duration
+    began: Instant
+    """When the timeout was reckoned, by the node's clock."""
+
+
+class Hands:
+    """Performs the orders of one life."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+        self._until: dict[GroupName, Instant] = {}
+        """Until when each group's address may speak, also one that is not up yet."""
+        self._speaking: set[GroupName] = set()
+        """Whose element is in the kernel, as far as the daemon knows."""
+        self.perform: dict[type, Callable[[Any], object]] = {
+            SendBeat: self._send,
+            Serve: self._serve,
+            WriteLease: self._write,
+            Silence: lambda order: self._silence(order.group),
+            Announce: self._announce,
+            Obey: lambda order: node.kernel.obey(order.macs),
+            StartGroup: self._start,
+            StopGroup: lambda order: node.agents.stop(order.op, order.group),
+            ClearGroup: lambda order: node.agents.clear(order.op, order.spec),
+            ProveDead: lambda order: node.world.devices.prove(order, node.answer()),
+            AskArbiter: lambda order: node.world.arbiter.ask(node.name, order, node.answer()),
+            Remember: self._remember,
+            Reply: self._reply,
+            Record: self._record,
+            Leave: lambda order: node.leave(order.clean),
+        }
+        """How each kind of order is performed."""
+
+    def address_up(self, group: GroupName) -> None:
+        """Let an address speak that has just come up, when its group may be served."""
+        until = self._until.get(group)
+        if until is not None and group not in self._speaking and until > self._node.clock.now:
+            self._node.order(Serve(group, until, create=True))
+
+    # The lease.
+
+    def _serve(self, order: Serve) -> None:
+        group = order.group
+        self._until[group] = order.until
+        if not self._node.kernel.has_address(group):
+            return
+        if not order.create and group not in self._speaking:
+            return
+        now = self._node.clock.now
+        left = order.until - now
+        if left < SHORTEST:
+            self._lapse(group, f"only {readable(left)} of it was left")
+            return
+        self._node.order(WriteLease(order, Duration(left // MS * MS), now))
+        if writing := self._node.world.nature.writing(self._node.name):
+            self._node.be_busy(writing)
+
+    def _write(self, write: WriteLease) -> None:
+        """Write the element; what took longer than half the margin is undone at once."""
+        node, group = self._node, write.order.group
+        why = node.kernel.write_lease(group, write.timeout, write.order.create)
+        took = node.clock.now - write.began
+        if why is None and took > node.model.timing.margin // 2:
+            why = f"writing it took {readable(took)}"
+        if why is not None:
+            self._lapse(group, why)
+            return
+        self._speaking.add(group)
+        if write.order.create and node.world.nature.neighbours:
+            self._tell_neighbours(group)
+
+    def _lapse(self, group: GroupName, why: str) -> None:
+        self._silence(group)
+        self._node.tell(LeaseLapsed(group, why))
+
+    def _silence(self, group: GroupName) -> None:
+        self._until.pop(group, None)
+        self._speaking.discard(group)
+        self._node.kernel.delete_lease(group)
+
+    # The neighbours.
+
+    def _announce(self, order: Announce) -> None:
+        for look in self._node.world.audience.announced:
+            look(self._node, order.group)
+        self._tell_neighbours(order.group)
+
+    def _tell_neighbours(self, group: GroupName, repetition: int = 0) -> None:
+        """Announce the address for as long as it may speak, every second in the end."""
+        node = self._node
+        if node.hands is not self or not node.kernel.serves(group):
+            return  # What a kernel does not answer for, its guard does not let out either.
+        node.world.network.announce(node.name, group, node.mac)
+        pause = REPETITIONS[min(repetition, len(REPETITIONS) - 1)]
+        node.clock.at(node.clock.now + pause, partial(self._tell_neighbours, group, repetition + 1))
+
+    # Everything else.
+
+    def _send(self, order: SendBeat) -> None:
+        node = self._node
+        node.world.network.send(node.name, node.seal(order.beat))
+        for look in node.world.audience.sent:
+            look(node, order.beat)
+
+    def _start(self, order: StartGroup) -> None:
+        group = order.spec.name
+        self._speaking.discard(group)
+        for look in self._node.world.audience.started:
+            look(self._node, group)
+        self._node.agents.start(order.op, order.spec)
+
+    def _remember(self, order: Remember) -> None:
+        kept = self._node.kept
+        if kept is not None and kept.generation > order.generation:
+            order = Remember(order.standby, order.maintenance, kept.generation)
+        self._node.kept = order
+
+    def _reply(self, order: Reply) -> None:
+        self._node.replies[order.request] = order.refused
+
+    def _record(self, order: Record) -> None:
+        for look in self._node.world.audience.told:
+            look(self._node, order)
