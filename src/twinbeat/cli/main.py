@@ -9,7 +9,7 @@ import typer
 
 from twinbeat.core.text import printable
 
-from . import files, look, orders, replay
+from . import files, look, orders, replay, sim
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
 
 EPILOG = """\b
@@ -126,6 +126,7 @@ app.command()(orders.maintenance)
 app.command()(orders.cleanup)
 app.command()(orders.reload)
 app.command()(orders.stop)
+app.command()(sim.sim)
 app.command(
     add_help_option=False,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},

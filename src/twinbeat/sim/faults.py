@@ -48,6 +48,8 @@ class FaultKind(StrEnum):
     """The daemon gets no processor time for the span."""
     FREEZE_BEFORE_RENEWAL = "freeze before renewal"
     """It freezes just after its heartbeat went out, before the lease is renewed."""
+    FREEZE_BEFORE_WRITE = "freeze before write"
+    """It freezes when a lease is reckoned and not yet written into the kernel."""
     PAUSE = "pause"
     """The whole machine stands still, its clock and its kernel's timers too."""
     DRIFT = "drift"

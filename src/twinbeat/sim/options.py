@@ -107,6 +107,8 @@ class Options:
     failback: Failback
     differing: bool
     """The nodes' configurations name different preferred owners until everything is healed."""
+    neighbours: bool
+    """Announcements of addresses reach the other machines, as on most networks."""
     skies: Skies
     habits: Habits
     drift: tuple[int, ...]
@@ -143,7 +145,7 @@ class Options:
             + (", preferred owners differ until healed" if self.differing else ""),
             f"timing    keepalive {readable(times.keepalive)}, deadtime {readable(times.deadtime)},"
             f" initdead {readable(times.initdead)}, lease {readable(times.lease)}",
-            f"weather   {self.skies}",
+            f"weather   {self.skies}; announcements {'arrive' if self.neighbours else 'are lost'}",
             f"clocks    {drift} ppm",
             f"agents    start {readable(self.habits.start)}, stop {readable(self.habits.stop)}, "
             f"daemons wake up to {readable(self.habits.oversleep)} late",
@@ -182,6 +184,7 @@ def draw(seed: int, given: Given | None = None) -> Options:
         timing=timing,
         failback=_failback(rest, timing),
         differing=rest.randrange(8) == 0,
+        neighbours=rest.randrange(2) == 0,
         skies=_skies(chance.stream("skies"), timing),
         habits=_habits(chance.stream("habits"), timing),
         drift=tuple(everyone[:nodes]),

@@ -1,0 +1,125 @@
+"""`twinbeat sim`: what is typed. What it does is in `simulation` (one seed) and `campaign` (many)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinbeat.core.model import Proof
+
+NODES_MIN, NODES_MAX = 2, 7
+MINUTES_MAX = 24 * 60
+SEEDS_MAX = 10_000_000
+
+
+def sim(
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Play this one run.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="A..B", help="Play the runs A to B, both included.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(metavar="J", min=1, max=256, help="Processes that play --seeds.")
+    ] = 1,
+    nodes: Annotated[
+        int | None,
+        typer.Option(metavar="2..7", min=NODES_MIN, max=NODES_MAX, help="[default: drawn]"),
+    ] = None,
+    proof: Annotated[Proof | None, typer.Option(help="[default: drawn]")] = None,
+    minutes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="M", min=1, max=MINUTES_MAX, help="Length of the faulty part [default: 5]."
+        ),
+    ] = None,
+    mutant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Break this rule of the core first.")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="N,N...", help="With --seed: only these faults; `none` for none."),
+    ] = None,
+    calm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT", help="No chance in weather, clocks or agents; may be repeated."
+        ),
+    ] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink/--no-shrink", help="Make a failing run smaller first.")
+    ] = True,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome there.")
+    ] = None,
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="With --seed: draw the run as text, for a document.")
+    ] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --seed: draw the run there.")
+    ] = None,
+) -> None:
+    """Try to break the promise of one owner, in virtual time.
+
+    The real core and the real packets run in a simulated cluster whose every fault is drawn from
+    the seed: lost and forged packets, partitions, crashes, freezes, drifting clocks, agents and
+    fencing that fail, operators at bad moments. Safety is judged under any of them. Then all is
+    healed, and every group must run where it belongs within the bound, and stay there.
+
+    A seed is the same run on every machine. One seed prints its options, one line for each change
+    of state, the verdict, and last the command that plays it again. A run that fails is made
+    smaller before it is shown: fewer faults, shorter, calmer, as long as the same checker
+    complains. Ctrl-C ends --seeds with the summary so far.
+
+    \b
+    Exit codes:
+      0  no promise was broken
+      1  a promise was broken; the command that repeats it is printed last
+      2  the command was not understood
+      130  interrupted, and nothing was broken until then
+
+    \b
+    Examples:
+      twinbeat sim --seed 7
+      twinbeat sim --seed 7 --nodes 3 --proof arbiter --svg run.svg
+      twinbeat sim --seeds 0..9999 --jobs 8 --proof fence
+    """
+    from .simulation import Order, chosen_calm, chosen_faults
+
+    if (seed is None) == (seeds is None):
+        raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B")
+    if seed is None and (only is not None or mermaid or svg is not None):
+        raise typer.BadParameter("--only, --mermaid and --svg need one run: --seed N")
+    order = Order(
+        nodes=nodes,
+        proof=proof,
+        minutes=minutes,
+        calm=chosen_calm(calm or []),
+        mutant=_known(mutant),
+        shrink=shrink,
+    )
+    if seed is not None:
+        from .simulation import simulate_one
+
+        broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg)
+        raise typer.Exit(int(broken))
+    from .campaign import simulate_many
+
+    raise typer.Exit(simulate_many(_range(seeds or ""), order, jobs, json_file))
+
+
+def _range(text: str) -> range:
+    first, dots, last = text.partition("..")
+    if not (dots and first.isdecimal() and last.isdecimal()):
+        raise typer.BadParameter(f"--seeds {text}: two numbers are expected, as in 0..99")
+    if not int(first) <= int(last) < int(first) + SEEDS_MAX:
+        raise typer.BadParameter(f"--seeds {text}: from the lower to the higher, {SEEDS_MAX} most")
+    return range(int(first), int(last) + 1)
+
+
+def _known(mutant: str | None) -> str | None:
+    if mutant is not None:
+        from twinbeat.sim.mutants import MUTANTS
+
+        if mutant not in MUTANTS:
+            names = ", ".join(sorted(MUTANTS))
+            raise typer.BadParameter(f"there is no mutant {mutant}; these are: {names}")
+    return mutant

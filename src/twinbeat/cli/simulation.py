@@ -1,0 +1,196 @@
+"""One simulated run: played, made smaller when it fails, told, and drawn."""
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from twinbeat.control.protocol import ExitCode, Refused
+from twinbeat.core.model import Proof
+from twinbeat.core.units import in_ms, readable
+from twinbeat.sim.options import Calm, Given, Options, draw
+from twinbeat.sim.outcome import Outcome
+from twinbeat.sim.picture import mermaid as as_mermaid
+from twinbeat.sim.picture import svg as as_svg
+from twinbeat.sim.run import Run
+from twinbeat.sim.schedule import Schedule, command, draw_schedule
+from twinbeat.sim.shrink import Shrunk, shrink
+from twinbeat.sim.sketch import Sketch
+from twinbeat.sim.story import Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line asks of every run."""
+
+    nodes: int | None = None
+    proof: Proof | None = None
+    minutes: int | None = None
+    calm: tuple[Calm, ...] = ()
+    mutant: str | None = None
+    shrink: bool = True
+
+    def options(self, seed: int) -> Options:
+        """Draw the options of a seed."""
+        given = Given(nodes=self.nodes, proof=self.proof, minutes=self.minutes, calm=self.calm)
+        return draw(seed, given)
+
+    def breaking(self) -> AbstractContextManager[object]:
+        """Return the time in which the mutant's rule is broken."""
+        if self.mutant is None:
+            return nullcontext()
+        from twinbeat.sim.mutants import MUTANTS
+
+        return MUTANTS[self.mutant].applied()
+
+    def command(self, options: Options, schedule: Schedule) -> str:
+        """Return the command that plays a run again."""
+        mutant = f" --mutant {self.mutant}" if self.mutant else ""
+        return command(options, schedule) + mutant
+
+
+def simulate_one(
+    seed: int,
+    order: Order,
+    only: frozenset[int] | None,
+    json_file: Path | None,
+    mermaid: bool,
+    picture: Path | None,
+) -> bool:
+    """Play one seed and show it; return whether a promise was broken."""
+    options = order.options(seed)
+    schedule = draw_schedule(options)
+    if only is not None:
+        schedule = tuple(fault for fault in schedule if fault.number in only)
+    with order.breaking():
+        told = _Told(options, schedule)
+        if told.outcome.violations and order.shrink and only is None:
+            found = smaller(options, schedule, told.outcome)
+            told = _Told(found.options, found.schedule)
+    if mermaid:
+        sys.stdout.write(as_mermaid(told.sketch))
+    else:
+        told.show()
+    if picture is not None:
+        title = order.command(told.outcome.options, told.outcome.schedule)
+        write_file(picture, as_svg(told.sketch, title))
+    if json_file is not None:
+        write_file(json_file, json.dumps(as_dict(told.outcome), indent=1) + "\n")
+    if not mermaid:
+        print(order.command(told.outcome.options, told.outcome.schedule))
+    return bool(told.outcome.violations)
+
+
+class _Told:
+    """A run that was played, with its story and what a picture of it needs."""
+
+    def __init__(self, options: Options, schedule: Schedule) -> None:
+        self.lines: list[str] = []
+        run = Run(options, schedule)
+        story = Story(run.world, self.lines.append)
+        self.sketch = Sketch(run.world)
+        run.watch(story, self.sketch)
+        run.entering.extend((story.part, self.sketch.part))
+        self.outcome = run.play()
+        self.sketch.finish()
+
+    def show(self) -> None:
+        """Print the options, every change, and the verdict."""
+        outcome = self.outcome
+        for line in outcome.options.lines():
+            print(line)
+        for fault in outcome.schedule:
+            print(f"          {fault}")
+        print()
+        for line in self.lines:
+            print(line)
+        print()
+        for line in verdict(outcome):
+            print(line)
+
+
+def verdict(outcome: Outcome) -> list[str]:
+    """Return what came of a run, in words."""
+    lines = [f"BROKEN    {violation}" for violation in outcome.violations]
+    apart = [
+        f"apart     {limit}: {count} times, {readable(outcome.apart.get(limit, 0))} in all"
+        for limit, count in sorted(outcome.apart_count.items())
+    ]
+    drops = ", ".join(f"{count} {reason}" for reason, count in sorted(outcome.drops.items()))
+    return [
+        *(lines or ["verdict   no promise was broken"]),
+        *apart,
+        f"packets   refused: {drops or 'none'}",
+        f"in all    {readable(outcome.span)} of virtual time, {outcome.injected.total()} faults, "
+        f"{outcome.starts} starts, {outcome.moves} moves, longest without an owner "
+        f"{readable(outcome.longest_without_owner)}",
+    ]
+
+
+def smaller(options: Options, schedule: Schedule, outcome: Outcome) -> Shrunk:
+    """Make a failing run smaller, saying on a terminal how far it is."""
+
+    def complaint(tried: Options, faults: Schedule) -> str | None:
+        violations = Run(tried, faults).play().violations
+        return violations[0].checker if violations else None
+
+    def progress(best: Shrunk) -> None:
+        if sys.stderr.isatty():
+            text = f"\rmaking it smaller: run {best.runs}, {len(best.schedule)} faults left  "
+            sys.stderr.write(text)
+
+    found = shrink(options, schedule, outcome.violations[0].checker, complaint, progress)
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    return found
+
+
+def chosen_faults(text: str | None) -> frozenset[int] | None:
+    """Read `--only`: the numbers of faults, or `none`."""
+    if text is None:
+        return None
+    words = [] if text == "none" else text.split(",")
+    if not all(word.isdecimal() for word in words):
+        raise typer.BadParameter(f"--only {text}: numbers with commas are expected, or none")
+    return frozenset(int(word) for word in words)
+
+
+def chosen_calm(words: list[str]) -> tuple[Calm, ...]:
+    """Read `--calm`."""
+    try:
+        return tuple(dict.fromkeys(Calm(word) for word in words))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; these are: {', '.join(Calm)}") from None
+
+
+def as_dict(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as JSON has it."""
+    return {
+        "schema": 1,
+        "seed": outcome.options.seed,
+        "options": outcome.options.lines(),
+        "faults": [str(fault) for fault in outcome.schedule],
+        "violations": [
+            {"checker": v.checker, "at_ms": in_ms(v.at), "says": v.says} for v in outcome.violations
+        ],
+        "hours": outcome.hours,
+        "moves": outcome.moves,
+        "starts": outcome.starts,
+        "longest_without_owner_ms": in_ms(outcome.longest_without_owner),
+        "injected": {str(kind): count for kind, count in sorted(outcome.injected.items())},
+        "drops": dict(sorted(outcome.drops.items())),
+        "apart_ms": {limit: in_ms(span) for limit, span in sorted(outcome.apart.items())},
+        "command": command(outcome.options, outcome.schedule),
+    }
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file; raises `Refused` when it cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(ExitCode.REFUSED, f"{path} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,167 @@
+"""One run: boot, settle, faults, heal, judge, be quiet.
+
+Safety is judged from the first instant to the last, under any fault. When every fault has ended and
+the operator has tidied up, the bound of protocol.md 3 begins to run; after it every group must be
+where it belongs, and then nothing may move any more.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from twinbeat.core.beat import CLUSTER, Custody
+from twinbeat.core.events import CleanupRequested, MaintenanceRequested, StandbyRequested
+from twinbeat.core.model import Key, Keyring
+from twinbeat.core.units import SECOND, Duration, Instant
+
+from .chance import Chance
+from .checkers import all_checkers
+from .checkers.base import Checker, Phase, Violation
+from .injector import Injector
+from .node import Node
+from .options import Options, model_of
+from .outcome import Outcome, Tally, counted_apart
+from .schedule import Schedule
+from .watch import Watcher
+from .weather import Weather
+from .world import World
+
+KEYRING = Keyring(1, {1: Key(1, "sha1", b"the nodes share it, the attacker does not")})
+BOOTS = 3 * SECOND
+"""The nodes boot within so much of each other."""
+TIDY_MAX = 40
+"""So often at most, a deadtime apart, the operator looks whether anything is left to tidy up."""
+
+
+class Run:
+    """A world, everybody who looks on, and the parts of the run."""
+
+    def __init__(self, options: Options, schedule: Schedule) -> None:
+        self.options = options
+        self.schedule = schedule
+        chance = Chance(options.seed)
+        self.weather = Weather(options, chance)
+        turns = range(options.nodes)
+        models = {
+            name: model_of(options, turn if options.differing else 0)
+            for name, turn in zip(options.names, turns, strict=True)
+        }
+        self.world = World(models, self.weather, KEYRING)
+        self._boots = chance.stream("boots")
+        self.weather.now = lambda: self.world.now
+        self.injector = Injector(self.world, options, self.weather, chance)
+        self._tally = Tally(self.world)
+        self.checkers: Sequence[Checker]
+        looking_on, self.checkers = all_checkers(self.world)
+        self.entering: list[Callable[[Phase], object]] = [c.enter for c in self.checkers]
+        """Called when a part of the run begins."""
+        self.watch(*looking_on, self._tally)
+        self._requests = 0
+
+    def watch(self, *watchers: Watcher) -> None:
+        """Let others look on."""
+        for watcher in watchers:
+            self.world.watch(watcher)
+
+    def play(self) -> Outcome:
+        """Play all of it and return what came of it."""
+        began = self.world.now
+        self._settle()
+        self._be_faulty()
+        self._heal()
+        self._be_quiet()
+        for checker in self.checkers:
+            checker.finish()
+        self._tally.finish()
+        return self._outcome(Duration(self.world.now - began))
+
+    # The parts.
+
+    def _settle(self) -> None:
+        self._enter(Phase.SETTLING)
+        for node in self.world.nodes.values():
+            self.world.at(Instant(self.world.now + self._boots.randrange(BOOTS)), node.boot)
+        self._pass(BOOTS + self.bound)
+
+    def _be_faulty(self) -> None:
+        self._enter(Phase.FAULTY)
+        self.injector.plan(self.schedule)
+        self._pass(self.options.span)
+
+    def _heal(self) -> None:
+        self.injector.heal_all()
+        self.weather.calm = True
+        self._enter(Phase.TIDYING)
+        for _ in range(TIDY_MAX):
+            self._pass(self.options.timing.deadtime)
+            if not self._tidy_up():
+                break
+        self._enter(Phase.HEALING)
+        self._pass(self.bound)
+
+    def _be_quiet(self) -> None:
+        self._enter(Phase.QUIET)
+        self._pass(4 * self.options.timing.deadtime)
+
+    @property
+    def bound(self) -> Duration:
+        """The bound of L1: initdead, three deadtimes, the agents, and what a failback waits."""
+        timing, agents = self.options.timing, self.options.habits.longest
+        # A group that failed back to a node moves once more than one that was taken over.
+        moves = 2 * agents * (self.options.groups + 1)
+        return Duration(timing.initdead + 3 * timing.deadtime + self.options.failback.after + moves)
+
+    def _enter(self, phase: Phase) -> None:
+        for tell in self.entering:
+            tell(phase)
+
+    def _pass(self, span: int) -> None:
+        self.world.run(Instant(self.world.now + span))
+
+    # The operator, when all is healed.
+
+    def _tidy_up(self) -> bool:
+        """Clean up what failed, end what was switched on; return whether anything was left."""
+        left = [self._tidy(node) for node in self.world.nodes.values()]
+        return any(left)
+
+    def _tidy(self, node: Node) -> bool:
+        engine = node.engine
+        if engine is None or engine.word != "active":
+            return True
+        left = False
+        for name, group in list(engine.groups.items()):
+            if group.failed is not None or group.custody is Custody.UNCLEAN:
+                node.tell(CleanupRequested(self._request(), name, node.name))
+                left = True
+        for switched in (*self.options.names, CLUSTER):
+            if (switch := engine.standby.get(switched)) is not None and switch.on:
+                node.tell(StandbyRequested(self._request(), switched, False))
+                left = True
+            if (switch := engine.maintenance.get(switched)) is not None and switch.on:
+                node.tell(MaintenanceRequested(self._request(), switched, False))
+                left = True
+        return left
+
+    def _request(self) -> int:
+        self._requests += 1
+        return self._requests
+
+    def _outcome(self, span: Duration) -> Outcome:
+        apart, apart_count = counted_apart(self.checkers)
+        violations: list[Violation] = [v for c in self.checkers for v in c.violations]
+        drops = Counter[str]()
+        for node in self.world.nodes.values():
+            drops.update({str(reason): count for reason, count in node.drops.items()})
+        return Outcome(
+            options=self.options,
+            schedule=self.schedule,
+            violations=tuple(sorted(violations, key=lambda v: v.at)),
+            span=span,
+            moves=self._tally.moves,
+            starts=self._tally.starts,
+            longest_without_owner=self._tally.longest,
+            injected=self._tally.injections,
+            drops=drops,
+            apart=apart,
+            apart_count=apart_count,
+        )
