@@ -12,7 +12,8 @@ from twinbeat.lab.kernel import MS
 from twinbeat.lab.node import LogLine
 from twinbeat.lab.ownership import Standing
 from twinbeat.lab.stage import Mark
-from twinbeat.lab.steps import BY_NAME, STEPS, Result, Scene, Situation, judge, way
+from twinbeat.lab.result import Result, Scene
+from twinbeat.lab.steps import BY_NAME, STEPS, Situation, judge, way
 from twinbeat.lab.view import Span, Summary
 
 ONE, TWO = "node1.example.com", "node2.example.com"
@@ -148,7 +149,7 @@ def test_a_step_that_was_never_played_can_be_drawn() -> None:
 
 
 def test_the_page_needs_nothing_but_itself() -> None:
-    text = page.page([power_off(), power_off(two_ms=5)], TIMINGS["fast"])
+    text = page.page([power_off(), power_off(two_ms=5)], [TIMINGS["fast"]])
     assert text.count("<svg ") == 2
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", text)
     assert "http" not in re.sub(r"http://www\.w3\.org/2000/svg", "", text).replace("http_", "")

@@ -6,20 +6,28 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from . import cage
-from .files import TIMINGS, httpd_kind
+from twinbeat.scenario import Script, ScriptError, parse, places
+
+from . import cage, play
+from .files import TIMINGS, Timing, httpd_kind
 from .page import page
 from .report import as_json
+from .result import Result
 from .stage import Stage
-from .steps import BY_NAME, STEPS, Player, Result
+from .steps import BY_NAME, STEPS, Player
 from .terminal import Terminal
 from .topology import BuildError
 from .twinbeat_daemon import RecordedDaemon
 
-FAILED = 1
+FAILED, MISUSED = 1, 2
+
+SCENARIOS = Path("scenarios")
+"""Where `--list` looks for them."""
 
 DESCRIPTION = """\
 Build the reference experiment in network namespaces and play it: two nodes with the real daemon on
@@ -29,7 +37,7 @@ namespaces are allowed. Nothing of the machine is touched; all is gone at the en
 """
 EPILOG = """\
 Exit code: 0 when every step met its expectation, 1 when one did not or the laboratory could not be
-built, 2 for wrong usage.
+built, 2 for wrong usage, a scenario that is not understood or that the laboratory cannot play.
 """
 
 
@@ -37,12 +45,17 @@ def main(argv: list[str]) -> int:
     """Play the lab as `argv` says and return the exit code."""
     options = _parser().parse_args(argv)
     if options.list:
-        for step in STEPS:
-            print(f"{step.name:<24} {step.does}")
-        return 0
+        return _list()
+    try:
+        acts = _acts(options)
+    except (OSError, UnicodeDecodeError, ScriptError) as error:
+        print(
+            error if isinstance(error, ScriptError) else f"twinbeat lab: {error}", file=sys.stderr
+        )
+        return MISUSED
     try:
         outputs = _Outputs(options.json, options.html, options.keep_logs)
-        return cage.run(lambda outer: _play(options, outputs, outer))
+        return cage.run(lambda outer: _play(options, acts, outputs, outer))
     except (OSError, cage.CageError) as error:
         print(f"twinbeat lab: {error}", file=sys.stderr)
         return FAILED
@@ -56,21 +69,22 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--list", action="store_true", help="list the steps and end")
+    add("--list", action="store_true", help="list the steps and the scenarios and end")
     add(
         "--scenario",
         action="append",
-        choices=list(BY_NAME),
-        metavar="NAME",
-        help="play only this step (repeatable); what it needs is done quietly before it",
+        metavar="NAME-or-FILE",
+        help="play only this step, or this scenario: a file, or the name of one in scenarios/ "
+        "(repeatable); what a step needs is done quietly before it",
     )
     add("--repeat", type=positive, default=1, metavar="N", help="play the steps N times")
     add(
         "--timing",
         choices=list(TIMINGS),
         default="fast",
-        help="fast: keepalive 200 ms, deadtime 1 s (default); normal: 1 s, 5 s; "
-        "article: keepalive 2 s, warntime 10 s, deadtime 30 s, initdead 120 s",
+        help="of the steps; a scenario brings its own. fast: keepalive 200 ms, deadtime 1 s "
+        "(default); normal: 1 s, 5 s; article: keepalive 2 s, warntime 10 s, deadtime 30 s, "
+        "initdead 120 s",
     )
     add("--json", metavar="FILE", help="write the results as JSON (- for standard output)")
     add("--html", metavar="FILE", help="write a page with a timeline of every step")
@@ -95,6 +109,63 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def _list() -> int:
+    for step in STEPS:
+        print(f"{step.name:<24} {step.does}")
+    for path in sorted(SCENARIOS.glob("*.txt")):
+        try:
+            print(f"{path.stem:<24} {_script(str(path)).title}")
+        except ScriptError as error:
+            print(error, file=sys.stderr)
+            return MISUSED
+    return 0
+
+
+def _script(name: str) -> Script:
+    """Read a scenario; raises `FileNotFoundError`, `ScriptError` and others."""
+    for place in places(name):
+        if Path(place).is_file():
+            return parse(Path(place).read_text(encoding="utf-8"), place)
+    raise FileNotFoundError(
+        f"there is no step, no file and no scenario {name!r}; `twinbeat lab --list` names them"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What is played in a laboratory of its own: some steps, or one scenario."""
+
+    timing: Timing
+    steps: Sequence[str] = ()
+    script: Script | None = None
+
+    async def results(
+        self, stage: Stage, begin: Callable[[str], None], repeat: int
+    ) -> AsyncIterator[Result]:
+        """Play it and yield what every step, or paragraph, came to."""
+        player = Player(stage, begin)
+        for turn in range(repeat):
+            if self.script is None:
+                async for result in player.play(self.steps):
+                    yield result
+                continue
+            if turn:
+                await player.reset()
+            async for result in play.play(self.script, stage, begin):
+                yield result
+
+
+def _acts(options: argparse.Namespace) -> list[_Act]:
+    """Find what to play, scripts checked; raises `OSError` and `ScriptError`."""
+    names = options.scenario or (["cold-start"] if options.interactive else list(BY_NAME))
+    steps = [name for name in names if name in BY_NAME]
+    scripts = [_script(name) for name in names if name not in BY_NAME]
+    for script in scripts:
+        play.check(script)
+    acts = [_Act(TIMINGS[options.timing], steps)] if steps else []
+    return acts + [_Act(play.timing_of(script), script=script) for script in scripts]
+
+
 class _Outputs:
     """Where results go; opened before the cage hides `/run`, so that a wrong path fails early."""
 
@@ -113,29 +184,32 @@ class _Outputs:
             return None
         return sys.stdout if path == "-" else open(path, "w", encoding="utf-8")
 
-    def write(self, results: list[Result], stage: Stage) -> None:
+    def write(self, results: list[Result], timings: Sequence[Timing]) -> None:
         """Write what was asked for."""
         if self.json is not None:
             run = {
                 "schema": 1,
-                "timing": stage.timing.name,
+                "timing": ", ".join(timing.name for timing in timings),
                 "httpd": httpd_kind(),
                 "steps": as_json(results),
                 "problems": [f"{r.name}: {p}" for r in results for p in r.problems],
             }
             print(json.dumps(run, indent=2), file=self.json, flush=True)
         if self.html is not None:
-            print(page(results, stage.timing), file=self.html, flush=True)
+            print(page(results, timings), file=self.html, flush=True)
+
+    def keep_logs(self, stage: Stage) -> None:
+        """Copy the nodes' logs, if that was asked for."""
         if self.logs is not None:
             for node in stage.nodes:
                 node.keep_logs(self.logs)
 
 
-def _play(options: argparse.Namespace, outputs: _Outputs, outer: int) -> int:
+def _play(options: argparse.Namespace, acts: list[_Act], outputs: _Outputs, outer: int) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     try:
-        return asyncio.run(_run(options, outputs, outer))
+        return asyncio.run(_run(options, acts, outputs, outer))
     except KeyboardInterrupt:
         print("twinbeat lab: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -148,21 +222,24 @@ def _stop(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-async def _run(options: argparse.Namespace, outputs: _Outputs, outer: int) -> int:
+async def _run(options: argparse.Namespace, acts: list[_Act], outputs: _Outputs, outer: int) -> int:
     results: list[Result] = []
     with Terminal(sys.stderr if outputs.json is sys.stdout else sys.stdout) as terminal:
         if httpd_kind() != "nginx":
             terminal.say("nginx is missing: Python's own web server serves the pages")
-        async with Stage(TIMINGS[options.timing], RecordedDaemon) as stage:
-            names = options.scenario or (["cold-start"] if options.interactive else list(BY_NAME))
-            player = Player(stage, terminal.begin)
-            try:
-                for _ in range(options.repeat):
-                    async for result in player.play(names):
-                        results.append(result)
-                        terminal.tell(result)
-            finally:
-                outputs.write(results, stage)
-            if options.interactive:
-                await terminal.watch(stage, outer)
+        try:
+            for act in acts:
+                async with Stage(act.timing, RecordedDaemon) as stage:
+                    try:
+                        async for result in act.results(stage, terminal.begin, options.repeat):
+                            results.append(result)
+                            terminal.tell(result)
+                    finally:
+                        outputs.keep_logs(stage)
+                    if options.interactive and act is acts[-1]:
+                        outputs.write(results, [act.timing for act in acts])
+                        await terminal.watch(stage, outer)
+        finally:
+            if not options.interactive:
+                outputs.write(results, [act.timing for act in acts])
     return 0 if all(result.ok for result in results) else FAILED

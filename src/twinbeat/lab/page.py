@@ -40,8 +40,8 @@ ul.key i { display: inline-block; width: 26px; height: 11px; margin-right: 7px; 
 HATCH = "repeating-linear-gradient(45deg, {0} 0 2px, #fff 2px 6px)"
 
 
-def page(results: Sequence[Result], timing: Timing) -> str:
-    """Return the page."""
+def page(results: Sequence[Result], timings: Sequence[Timing]) -> str:
+    """Return the page of the results, which were got with these timers."""
     title = "twinbeat: the reference experiment"
     failed = sum(not result.ok for result in results)
     verdict = (
@@ -59,14 +59,17 @@ def page(results: Sequence[Result], timing: Timing) -> str:
 <h1>{title}</h1>
 <p>Two nodes, one virtual IP ({VIRTUAL_IP}), one web server ({httpd_kind()}), and a client that
 pings every 5 ms and fetches every 10 ms: {verdict}.</p>
-<p class="quiet">{when} · Linux {escape(os.uname().release)} · timing {timing.name}: keepalive
-{timing.keepalive} ms, warntime {timing.warntime} ms, deadtime {timing.deadtime} ms, initdead
-{timing.initdead} ms</p>
+<p class="quiet">{when} · Linux {escape(os.uname().release)}{"".join(map(_timing, timings))}</p>
 {_key()}
 {_table(results)}
 {"".join(_section(number, result) for number, result in enumerate(results))}
 </main></body></html>
 """
+
+
+def _timing(timing: Timing) -> str:
+    return f"""<br>timing {escape(timing.name)}: keepalive {timing.keepalive} ms, warntime
+{timing.warntime} ms, deadtime {timing.deadtime} ms, initdead {timing.initdead} ms"""
 
 
 def _node_colours() -> str:

@@ -7,7 +7,7 @@ Stage                 what a stage must be able to do
 docs/scenarios.md is its manual.
 """
 
-from .player import Player, Stage, View, at_once
+from .player import Player, Stage, Unmet, View, at_once
 from .script import Line, Paragraph, Script, ScriptError, parse, places
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Script",
     "ScriptError",
     "Stage",
+    "Unmet",
     "View",
     "at_once",
     "parse",

@@ -28,8 +28,8 @@ from .expectations import (
     ExpectTwo,
     ExpectWhy,
 )
-from .script import Line, Paragraph, Script, ScriptError
-from .steps import Run, Step
+from .script import Line, Paragraph, Script
+from .steps import Run
 
 T = TypeVar("T")
 
@@ -50,9 +50,6 @@ class View:
 class Stage(Protocol):
     """What a stage must be able to do; groups and nodes have the scenario's own names."""
 
-    def cannot(self, step: Step) -> str | None:
-        """Return why this stage cannot play a step, or None."""
-
     @property
     def now(self) -> Instant:
         """The stage's present."""
@@ -60,8 +57,8 @@ class Stage(Protocol):
     async def begin(self, paragraph: Paragraph) -> None:
         """Take note of a paragraph that begins."""
 
-    async def perform(self, step: Step) -> str | None:
-        """Do what a step says; return why an operator's command was refused, else None."""
+    async def perform(self, line: Line) -> str | None:
+        """Do what a line says; return why an operator's command was refused, else None."""
 
     async def pass_time(self, span: Duration) -> None:
         """Let time pass."""
@@ -75,19 +72,19 @@ class Stage(Protocol):
     def groups(self) -> tuple[GroupName, ...]:
         """Return the groups that there are."""
 
-    def serving(self, group: GroupName) -> tuple[NodeName, ...]:
+    def serving(self, group: GroupName, /) -> tuple[NodeName, ...]:
         """Return the nodes that answer for a group now, in the order of their names."""
 
-    def gap(self, group: GroupName, since: Instant) -> Duration:
+    async def gap(self, group: GroupName, /, since: Instant) -> Duration:
         """Return the longest time without an answer since then; then and now count as answers."""
 
-    def by_two(self, group: GroupName, since: Instant) -> Duration:
+    async def by_two(self, group: GroupName, /, since: Instant) -> Duration:
         """Return for how long more than one node answered since then."""
 
-    def changes(self, since: Instant) -> list[str]:
+    async def changes(self, since: Instant) -> list[str]:
         """Tell who began or ceased to answer since then, a sentence each."""
 
-    async def cause(self, group: GroupName) -> str:
+    async def cause(self, group: GroupName, /) -> str:
         """Return the cause of the group's last move, or nothing when nobody knows of one."""
 
     def ended(self, node: NodeName) -> bool:
@@ -96,18 +93,6 @@ class Stage(Protocol):
 
 class Unmet(Exception):  # noqa: N818 - it says what happened
     """What a line expects is not so; the text says what is seen instead."""
-
-
-def playable(script: Script, stage: Stage) -> None:
-    """Make sure that a stage can play all of a script; raises `ScriptError` naming every line."""
-    hint = "leave the line out, or play the file with `twinbeat sim`"
-    found = [
-        _finding(script, line, reason, "nothing of the scenario is played", hint)
-        for line in script.lines
-        if (reason := stage.cannot(line.step))
-    ]
-    if found:
-        raise ScriptError(found)
 
 
 @dataclass
@@ -121,18 +106,17 @@ class Player:
     """When the present paragraph began."""
 
     async def paragraphs(self) -> AsyncIterator[Paragraph]:
-        """Play on, and yield every paragraph once it was played; raises `ScriptError` before all.
+        """Play on, and yield every paragraph once it was played.
 
         The stage is left as the last line left it.
         """
-        playable(self.script, self.stage)
         for paragraph in self.script.paragraphs:
             self.since = self.stage.now
             await self.stage.begin(paragraph)
             for line, following in zip_longest(paragraph.lines, paragraph.lines[1:]):
                 if not self.findings:
                     await self._play(line, following)
-            self._judge_two(paragraph)
+            await self._judge_two(paragraph)
             yield paragraph
             if self.findings:
                 return
@@ -146,29 +130,29 @@ class Player:
             elif isinstance(step, Expectation):
                 await self._judge(step)
             else:
-                refused = await self.stage.perform(step)
+                refused = await self.stage.perform(line)
                 text = wanted.text if isinstance(wanted, ExpectRefused) else None
                 if not self.script.transcript:
                     _judge_refusal(refused, text)
         except Unmet as unmet:
             says = f"{line.text}: {unmet}"
-            self.findings.append(_finding(self.script, line, says, "the rest is not played"))
+            self.findings.append(self.script.finding(line, says))
 
     async def _judge(self, step: Expectation) -> None:
         stage = self.stage
         match step:
             case ExpectGap(group, most):
-                gap = stage.gap(group, self.since)
+                gap = await stage.gap(group, self.since)
                 if gap > most:
                     raise Unmet(f"nobody answered for {readable(gap)}")
             case ExpectTwo(group, bound, span):
-                two = stage.by_two(group, self.since)
+                two = await stage.by_two(group, self.since)
                 if two > span if bound == "most" else two < span:
                     raise Unmet(f"two nodes answered at once for {readable(two)}")
             case ExpectQuiet(span):
                 start = stage.now
                 await stage.pass_time(span)
-                if changes := stage.changes(start):
+                if changes := await stage.changes(start):
                     raise Unmet(f"it was not quiet: {'; '.join(changes[:3])}")
             case ExpectWhy(group, text):
                 cause = await stage.cause(group)
@@ -236,20 +220,18 @@ class Player:
         answering = " and ".join(self.stage.serving(group)) or "nobody"
         return "; ".join([f"{answering} answers for {group}", *told])
 
-    def _judge_two(self, paragraph: Paragraph) -> None:
+    async def _judge_two(self, paragraph: Paragraph) -> None:
         """Never two owners, wherever the paragraph does not speak of it."""
         if self.script.transcript or not paragraph.lines:
             return
         spoken = {line.step.group for line in paragraph.lines if isinstance(line.step, ExpectTwo)}
         for group in self.stage.groups():
-            two = self.stage.by_two(group, self.since)
+            two = await self.stage.by_two(group, self.since)
             if two and group not in spoken:
                 says = (
                     f"two nodes answered at once for {group}, for {readable(two)} in this paragraph"
                 )
-                self.findings.append(
-                    _finding(self.script, paragraph.lines[-1], says, "the rest is not played")
-                )
+                self.findings.append(self.script.finding(paragraph.lines[-1], says))
 
 
 def _judge_refusal(refused: str | None, wanted: str | None) -> None:
@@ -263,10 +245,6 @@ def _judge_refusal(refused: str | None, wanted: str | None) -> None:
 
 def _all(flags: tuple[str, ...]) -> str:
     return " and ".join(quote(flag) for flag in flags) or "no flag"
-
-
-def _finding(script: Script, line: Line, says: str, consequence: str, hint: str = "") -> Diagnostic:
-    return Diagnostic("error", script.file, line.number, line.column, says, consequence, hint)
 
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:

@@ -7,7 +7,8 @@
 A file with `----` is a transcript: below that line stands exactly what its paragraph prints.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twinbeat.config.diagnostics import Diagnostic, Mark, Report, did_you_mean, listed, quote
@@ -41,7 +42,7 @@ class Paragraph:
     """Some prose and some lines, and what these print where the file is a transcript."""
 
     number: int
-    """The file's line on which it begins."""
+    """The file's line on which its first line stands, or its prose."""
     source: tuple[str, ...]
     """Prose and lines as they were written."""
     lines: tuple[Line, ...]
@@ -56,7 +57,7 @@ class Paragraph:
     @property
     def title(self) -> str:
         """The first sentence of its prose, without the full stop; else its first line."""
-        first = self.prose.split(". ")[0].rstrip(".")
+        first = re.split(r"[.?!:](?:\s|$)", self.prose)[0]
         return first or (self.lines[0].text if self.lines else "")
 
     def printing(self, output: Sequence[str]) -> str:
@@ -74,6 +75,11 @@ class Script:
     """Whether its output is written down, and alone says what is expected."""
 
     @property
+    def name(self) -> str:
+        """The file's name without directory and ending."""
+        return self.file.rpartition("/")[2].removesuffix(".txt")
+
+    @property
     def lines(self) -> Iterator[Line]:
         """All lines."""
         return (line for paragraph in self.paragraphs for line in paragraph.lines)
@@ -82,6 +88,18 @@ class Script:
     def title(self) -> str:
         """The first sentence of the first paragraph."""
         return self.paragraphs[0].title if self.paragraphs else ""
+
+    def finding(
+        self, line: Line, says: str, consequence: str = "the rest is not played", hint: str = ""
+    ) -> Diagnostic:
+        """Return a diagnostic that points at a line."""
+        return Diagnostic("error", self.file, line.number, line.column, says, consequence, hint)
+
+    def refuse(self, lines: Iterable[tuple[Line, str]], hint: str) -> None:
+        """Raise `ScriptError` for lines that a stage cannot play, each with the reason, if any."""
+        found = [self.finding(line, why, NOTHING_PLAYED, hint) for line, why in lines]
+        if found:
+            raise ScriptError(found)
 
 
 class ScriptError(Exception):
@@ -140,11 +158,14 @@ class _Reader:
         return Script(self.file, paragraphs, RULE in self.lines)
 
     def _parts(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the paragraphs with the number of their first line."""
+        """Yield the paragraphs with the number of their first line.
+
+        A blank line ends a paragraph that says more than prose; prose may have paragraphs itself.
+        """
         part: list[str] = []
         for number, line in enumerate([*self.lines, ""], 1):
-            if line.strip():
-                part.append(line)
+            if line.strip() or _prose(part):
+                part.append(line.rstrip())
             elif part:
                 yield number - len(part), part
                 part = []
@@ -183,6 +204,10 @@ class _Reader:
     @property
     def _names(self) -> Names:
         return Names(self.setting.names.nodes, group_names(self.groups))
+
+
+def _prose(part: Sequence[str]) -> bool:
+    return bool(part) and all(line.startswith("#") or not line for line in part)
 
 
 def _verb(words: Sequence[Word]) -> type[Step]:

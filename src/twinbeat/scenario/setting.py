@@ -1,6 +1,6 @@
 """The cluster that a scenario builds: what its `cluster` lines say, and the model that follows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from twinbeat.config.times import spell
 from twinbeat.core.model import (
@@ -10,6 +10,7 @@ from twinbeat.core.model import (
     GroupSpec,
     LinkKind,
     LinkSpec,
+    Proof,
     ResourceSpec,
     Timing,
 )
@@ -33,20 +34,18 @@ class Setting:
     initdead: Duration = seconds(2)
     failback: Failback = Failback(enabled=True)
     script: str = "httpd"
+    proof: Proof = Proof.PEER
+    startup_fencing: bool = False
 
     def changed(self, said: Cluster | Reload) -> "Setting":
         """Return it with what a line says."""
-        nodes = said.nodes if isinstance(said, Cluster) else None
-        return replace(
-            self,
-            nodes=nodes or self.nodes,
-            groups=said.groups or self.groups,
-            keepalive=said.keepalive or self.keepalive,
-            deadtime=said.deadtime or self.deadtime,
-            initdead=said.initdead or self.initdead,
-            failback=said.failback or self.failback,
-            script=said.script or self.script,
-        )
+        changes = {
+            field.name: value
+            for field in fields(self)
+            if not (field.name == "nodes" and isinstance(said, Reload))
+            and (value := getattr(said, field.name, None)) is not None
+        }
+        return replace(self, **changes)
 
     @property
     def names(self) -> Names:
@@ -84,5 +83,7 @@ class Setting:
             timing=self.timing,
             links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface=str(LINK)),),
             groups=tuple(specs),
+            proof=self.proof,
+            startup_fencing=self.startup_fencing,
             digest=f"{len(nodes)} nodes, {len(groups)} groups, {self.script}, {failback}",
         )

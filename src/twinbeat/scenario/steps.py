@@ -7,7 +7,7 @@ line, those that may be left out last.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from twinbeat.core.model import Failback
+from twinbeat.core.model import Failback, Proof
 from twinbeat.core.units import Duration, GroupName, NodeName
 
 from .values import Path
@@ -31,13 +31,13 @@ class Cluster(Step):
     """Build a new cluster, in which nothing runs yet.
 
     What is not said stays as it was; at first: two nodes, one group `web` with the script `httpd`,
-    keepalive 200 ms, deadtime 1 s, initdead 2 s, failback on. The warntime is half the deadtime.
-    Groups prefer `node1`, `node2` ... in turn.
+    keepalive 200 ms, deadtime 1 s, initdead 2 s, failback on, silence as proof of death. The
+    warntime is half the deadtime. Groups prefer `node1`, `node2` ... in turn.
     """
 
     usage = (
         "cluster [nodes=NODES] [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
-        " [failback=FAILBACK] [script=SCRIPT]"
+        " [failback=FAILBACK] [script=SCRIPT] [proof=PROOF] [startup-fencing=SWITCH]"
     )
     nodes: int | None = None
     groups: int | None = None
@@ -46,6 +46,8 @@ class Cluster(Step):
     initdead: Duration | None = None
     failback: Failback | None = None
     script: str | None = None
+    proof: Proof | None = None
+    startup_fencing: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,22 @@ class Thaw(Step):
     """Let a frozen daemon go on."""
 
     usage = "thaw NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Step):
+    """Let the whole machine stand still, its clock and its kernel's timers too."""
+
+    usage = "pause NODE..."
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Step):
+    """Let a paused machine go on, as if no time had passed."""
+
+    usage = "resume NODE..."
     nodes: Nodes
 
 
@@ -250,6 +268,48 @@ class Kernel(Step):
     usage = "kernel drops|refuses|accepts GROUP on NODE"
     verb: str
     group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Device(Step):
+    """Say how a node's fencing device behaves; `lies` confirms what it did not do."""
+
+    usage = "device works|fails|hangs|lies NODE"
+    manner: str
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Devices(Step):
+    """Say whether a fenced node gets its power back at once and boots, or stays off."""
+
+    usage = "devices reboot|stay"
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arbiter(Step):
+    """Take the arbiter out of reach of everybody, or bring it back."""
+
+    usage = "arbiter is down|up"
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterSlow(Step):
+    """Let every way to the arbiter, and back, take this much longer."""
+
+    usage = "arbiter slow SPAN"
+    span: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterLoses(Step):
+    """Lose a node's requests to the arbiter before they are carried out, or the replies after."""
+
+    usage = "arbiter loses request|reply|nothing NODE"
+    what: str
     node: NodeName
 
 

@@ -79,11 +79,11 @@ class Usage:
     def match(self, words: Sequence[Word], names: Names) -> tuple[list[object], dict[str, object]]:
         """Return the values that a line gives: those by place, and those by name; raises `Wrong`.
 
-        A name is an option's key, or the word with which a part begins that may be left out.
+        A name is an option's key (`_` for `-`), or the word with which an optional part begins.
         """
         reading = _Reading(self, words, names)
         reading.read()
-        return reading.places, reading.named
+        return reading.places, {key.replace("-", "_"): v for key, v in reading.named.items()}
 
 
 class _Reading:
@@ -176,4 +176,4 @@ class _Reading:
 def _key(word: Word) -> str:
     """Return the key of an option, or nothing."""
     key, equals, _ = word.text.partition("=")
-    return key if equals and key.isalpha() else ""
+    return key if equals and key.replace("-", "").isalpha() else ""

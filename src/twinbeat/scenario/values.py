@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twinbeat.config.diagnostics import did_you_mean, listed, quote
 from twinbeat.config.times import toml_time
-from twinbeat.core.model import Failback
+from twinbeat.core.model import Failback, Proof
 from twinbeat.core.units import Duration, GroupName, NodeName
 
 Path = tuple[NodeName, NodeName]
@@ -122,6 +122,18 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, Names], str]:
     return read
 
 
+def _proof(text: str, _names: Names) -> Proof:
+    if text not in list(Proof):
+        raise ValueError(f"{quote(text)} is not {listed(Proof)}")
+    return Proof(text)
+
+
+def _switch(text: str, _names: Names) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"{quote(text)} is not `on` or `off`")
+    return text == "on"
+
+
 def _text(text: str, _names: Names) -> str:
     return text
 
@@ -139,6 +151,8 @@ KINDS = {
     "NUMBER": Kind(_number(0, 999_999_999), "a whole number"),
     "FAILBACK": Kind(_failback, "`on`, `off`, or `after-` and a span, such as `after-5s`"),
     "SCRIPT": Kind(_text, "the name of the script that the group has as its resource"),
+    "PROOF": Kind(_proof, f"what proves that a node is dead: {listed(Proof)}"),
+    "SWITCH": Kind(_switch, "`on` or `off`"),
     "OUTCOME": Kind(_one_of(OUTCOMES), listed(OUTCOMES)),
     "STATE": Kind(_one_of(STATES), listed(STATES)),
     "TEXT": Kind(_text, 'a text in double quotes, `"the deadtime"`'),

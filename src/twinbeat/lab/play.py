@@ -1,0 +1,326 @@
+"""Scenarios in the laboratory: the stage that plays a script with real daemons and packets.
+
+A node `node1` of a scenario is `node1.example.com` here, the group `web` is the virtual IP with its
+web server. A cut drops every frame between two nodes at the switch, heartbeats and all else; the
+client keeps its own cable.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import pairwise
+
+from twinbeat.control.client import Client
+from twinbeat.control.protocol import Refused
+from twinbeat.core.units import MS, Duration, GroupName, Instant, NodeName
+from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View
+from twinbeat.scenario import steps as do
+from twinbeat.scenario.expectations import Expectation
+from twinbeat.scenario.setting import Setting
+from twinbeat.scenario.values import Path
+
+from . import kernel
+from .files import GROUP, Timing
+from .node import Node
+from .ownership import Standing
+from .result import Result, measured
+from .stage import FRESH, POLL_S, Stage
+from .topology import SWITCH, BuildError, command
+from .twinbeat_daemon import ANSWER_S, TwinbeatDaemon
+from .view import Span, summary, total
+
+WEB = GroupName("web")
+DOMAIN = ".example.com"
+
+PLAYED = (
+    *(do.Run, do.Boot, do.Shutdown, do.PowerOff, do.Kill, do.Freeze, do.Thaw, do.Forget),
+    *(do.Cut, do.Heal, do.Command, Expectation),
+)
+"""What the laboratory can play, besides one `cluster`."""
+HINT = "leave the line out, or play the scenario with `twinbeat sim --scenario`"
+
+CUTS = """\
+table bridge cuts
+delete table bridge cuts
+table bridge cuts {{
+    chain forward {{
+        type filter hook forward priority 0;
+        {rules}
+    }}
+}}
+"""
+NOTHING = View({}, {}, frozenset(), ())
+"""What a daemon says that does not answer."""
+
+
+def setting_of(script: Script) -> Setting:
+    """Return what the script's cluster is set to."""
+    first = next(script.lines).step
+    return Setting().changed(first) if isinstance(first, do.Cluster) else Setting()
+
+
+def timing_of(script: Script) -> Timing:
+    """Return the timers and the failback of a script's cluster, under its file's name."""
+    setting = setting_of(script)
+    timers = setting.timing
+    return Timing(
+        script.name,
+        keepalive=timers.keepalive // MS,
+        warntime=timers.warntime // MS,
+        deadtime=timers.deadtime // MS,
+        initdead=timers.initdead // MS,
+        failback=setting.failback.enabled,
+    )
+
+
+def check(script: Script) -> None:
+    """Make sure that the laboratory can play a script; raises `ScriptError` naming every line."""
+    script.refuse(_unplayable(script), HINT)
+
+
+def _unplayable(script: Script) -> Iterator[tuple[Line, str]]:
+    """Yield each line that the laboratory cannot play, with the reason."""
+    for number, line in enumerate(script.lines):
+        if isinstance(line.step, do.Cluster):
+            if number:
+                yield line, "the laboratory builds one cluster, before everything else"
+            elif reason := _unbuildable(setting_of(script)):
+                yield line, reason
+        elif not isinstance(line.step, PLAYED):
+            yield line, f"the laboratory cannot play `{line.step.usage.split()[0]}`"
+
+
+def _unbuildable(setting: Setting) -> str | None:
+    if setting.nodes != 2 or setting.groups != 1:
+        return "the laboratory has two nodes and one group"
+    if setting.script != Setting().script:
+        return f"the script of the laboratory's group is `{Setting().script}`"
+    if setting.failback.after:
+        return "the laboratory's ha.cf knows no failback after a time"
+    if setting.proof != Setting().proof or setting.startup_fencing:
+        return f"the proof of death in the laboratory is `{Setting().proof}`"
+    if any(span % MS for span in (setting.keepalive, setting.deadtime, setting.initdead)):
+        return "the laboratory's ha.cf has timers of whole milliseconds"
+    return None
+
+
+async def play(script: Script, stage: Stage, begin: Callable[[str], None]) -> AsyncIterator[Result]:
+    """Play a script that was checked, and yield what each paragraph came to, the last one failed.
+
+    `begin` is told of each paragraph before it is played.
+    """
+    player = Player(script, LabStage(stage, lambda p: begin(f"{script.name}: {p.title}")))
+    before = stage.owner_seen()
+    async for paragraph in player.paragraphs():
+        window = Span(player.since, await stage.settle())
+        problems = [f"line {found.line}: {found.message}" for found in player.findings]
+        name = f"{script.name}:{paragraph.number}"
+        yield await measured(stage, name, paragraph.title, window, before, problems)
+        before = stage.owner_seen()
+
+
+class LabStage:
+    """A laboratory as the stage of a scenario."""
+
+    def __init__(self, stage: Stage, begin: Callable[[Paragraph], None]) -> None:
+        self.stage = stage
+        self.nodes = {NodeName(node.name.removesuffix(DOMAIN)): node for node in stage.nodes}
+        self._begin = begin
+        self._cuts: set[Path] = set()
+        self._leaving: set[NodeName] = set()
+        self._left: set[NodeName] = set()
+
+    # Time.
+
+    @property
+    def now(self) -> Instant:
+        """Nanoseconds since boot."""
+        return Instant(kernel.now())
+
+    async def begin(self, paragraph: Paragraph) -> None:
+        """Tell of a paragraph that begins."""
+        self._begin(paragraph)
+
+    async def pass_time(self, span: Duration) -> None:
+        """Wait, with an eye on the daemons; raises `Unmet` when one ends by itself."""
+        end = self.now + span
+        while (left := end - self.now) > 0:
+            await asyncio.sleep(min(POLL_S, left / kernel.SECOND))
+            await self._look()
+
+    async def look_again(self) -> None:
+        """Wait for a moment; raises `Unmet` when a daemon ends by itself."""
+        await asyncio.sleep(POLL_S)
+        await self._look()
+
+    async def _look(self) -> None:
+        self.stage.check_laboratory()
+        for name, node in self.nodes.items():
+            process = node.daemon.process
+            if process is None or process.returncode is None:
+                continue
+            code = await node.daemon.ended()
+            if name not in self._leaving or code:
+                raise Unmet(f"the daemon of {name} ended with {code}: {node.last_words()}")
+            self._left.add(name)
+
+    # What is done.
+
+    async def perform(self, line: Line) -> str | None:
+        """Do what a line says; return why an operator's command was refused, else None."""
+        if isinstance(line.step, do.Cluster):
+            return None  # The laboratory was built as it says.
+        self.stage.mark(line.text)
+        try:
+            if isinstance(line.step, do.Command):
+                return await self._ask(line.step)
+            await self._do(line.step)
+        except BuildError as error:
+            raise Unmet(str(error)) from None
+        return None
+
+    async def _do(self, step: do.Step) -> None:
+        match step:
+            case do.Boot(nodes):
+                for name in nodes:
+                    await self._boot(name)
+            case do.Shutdown(nodes):
+                self._leaving.update(nodes)
+                for name in nodes:
+                    os.kill(self.nodes[name].daemon.pid, signal.SIGTERM)
+            case do.PowerOff(nodes):
+                for name in nodes:
+                    await self.stage.power_off(self.nodes[name])
+            case do.Kill(nodes):
+                for name in nodes:
+                    await self.nodes[name].daemon.kill()
+            case do.Freeze(nodes):
+                for name in nodes:
+                    self.nodes[name].daemon.freeze()
+            case do.Thaw(nodes):
+                for name in nodes:
+                    self.nodes[name].daemon.thaw()
+            case do.Forget(nodes):
+                for name in nodes:
+                    for kept in self.nodes[name].place.state.iterdir():
+                        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+            case do.Cut(cables):
+                await self._cut(self._cuts.union(*cables))
+            case do.Heal(cables):
+                await self._cut(self._cuts.difference(*cables) if cables else set())
+
+    async def _boot(self, name: NodeName) -> None:
+        node = self.nodes[name]
+        if not node.powered:
+            await self.stage.power_on(node)
+        await self._look()
+        if node.daemon.process is not None:
+            raise Unmet(f"the daemon of {name} still runs")
+        self._leaving.discard(name)
+        self._left.discard(name)
+        await node.daemon.start()
+
+    async def _cut(self, cuts: set[Path]) -> None:
+        self._cuts = cuts
+        rules = "\n".join(f'iifname "{a}-*" oifname "{b}-*" drop' for a, b in sorted(cuts))
+        said = CUTS.format(rules=rules)
+        await command("ip", "netns", "exec", SWITCH, "nft", "-f", "-", text=said)
+
+    async def _ask(self, step: do.Command) -> str | None:
+        running = (name for name, node in self.nodes.items() if node.daemon.running)
+        asked = getattr(step, "at", None) or next(running, None)
+        if asked is None:
+            raise Unmet("no daemon runs that could be asked")
+        try:
+            async with Client(self.nodes[asked].place.socket, ANSWER_S) as client:
+                match step:
+                    case do.Handover(_, to):
+                        await client.handover(GROUP, self._full(to))
+                    case do.FailBack():
+                        await client.failback(GROUP)
+                    case do.Standby(node, switch):
+                        await client.standby(switch == "on", self._full(node))
+                    case do.Maintenance(switch, node):
+                        await client.maintenance(switch == "on", self._full(node))
+                    case do.Cleanup(_, node):
+                        await client.cleanup(GROUP, self._full(node))
+        except Refused as refused:
+            return _plain(refused.reason)
+        return None
+
+    def _full(self, node: NodeName | None) -> str | None:
+        return self.nodes[node].name if node else None
+
+    # What is seen.
+
+    async def views(self) -> dict[NodeName, View]:
+        """Return what the daemons that run say."""
+        running = {name: node for name, node in self.nodes.items() if node.daemon.running}
+        return {name: await _view(node) for name, node in running.items()}
+
+    def groups(self) -> tuple[GroupName, ...]:
+        """Return the one group."""
+        return (WEB,)
+
+    def serving(self, _group: GroupName) -> tuple[NodeName, ...]:
+        """Return the nodes whose kernels answer; a single one only if the client hears it, too."""
+        ownership, view = self.stage.ownership, self.stage.view
+        names = [n for n, d in self.nodes.items() if ownership.standing(d.name) is Standing.SERVING]
+        if len(names) == 1 and view.echo_since(self.now - FRESH) != self._full(names[0]):
+            return ()
+        return tuple(names)
+
+    async def gap(self, _group: GroupName, since: Instant) -> Duration:
+        """Return the client's longest time without an echo, less the time it was not scheduled."""
+        window = Span(since, await self.stage.settle())
+        silent = summary(self.stage.view.pings, window).gap - self.stage.view.stalled(window)
+        return Duration(max(0, silent))
+
+    async def by_two(self, _group: GroupName, since: Instant) -> Duration:
+        """Return for how long two answered: by the client or by the kernels, the longer one."""
+        window = Span(since, await self.stage.settle())
+        seen = self.stage.view.two_answered(window)
+        return Duration(max(total(seen), total(self.stage.ownership.two_served(window))))
+
+    async def changes(self, since: Instant) -> list[str]:
+        """Tell which kernels began or ceased to answer since then."""
+        told = []
+        for name, node in self.nodes.items():
+            bands = self.stage.ownership.bands(node.name, Span(since, self.now))
+            for (_, before), (span, after) in pairwise(bands):
+                if Standing.SERVING in (before, after):
+                    told.append(f"{name} is {after} after {(span.start - since) / MS:.0f} ms")
+        return told
+
+    async def cause(self, _group: GroupName) -> str:
+        """Return the cause of the last move as the node that the client sees tells it."""
+        seen = self.stage.owner_seen()
+        nodes = sorted(self.stage.nodes, key=lambda node: node.name != seen)
+        why = await next(node for node in nodes if node.daemon.running).daemon.why()
+        return _plain(why["cause"]) if why else ""
+
+    def ended(self, node: NodeName) -> bool:
+        """Tell whether the daemon ended by itself, with the exit code of a clean end."""
+        return node in self._left
+
+
+async def _view(node: Node) -> View:
+    assert isinstance(node.daemon, TwinbeatDaemon)
+    status = await node.daemon.status()
+    if status is None:
+        return NOTHING
+    group = status["groups"][GROUP]
+    owner = NodeName(_plain(group["owner"])) if group["owner"] else None
+    return View(
+        {NodeName(_plain(name)): said["state"] for name, said in status["nodes"].items()},
+        {WEB: owner},
+        frozenset([WEB] if group["state"] == "held" else []),
+        tuple(_plain(flag) for flag in status["flags"]),
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text of a daemon with the scenario's names."""
+    return text.replace(DOMAIN, "").replace(GROUP, WEB)
