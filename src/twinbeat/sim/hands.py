@@ -29,6 +29,7 @@ from twinbeat.core.events import LeaseLapsed
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, readable
 
 if TYPE_CHECKING:
+    from .daemon import Daemon
     from .node import Node
 
 SHORTEST = 10 * MS
@@ -50,8 +51,11 @@ class WriteLease:
 class Hands:
     """Performs the orders of one life."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: "Node", daemon: "Daemon") -> None:
         self._node = node
+        self._daemon = daemon
+        self._network = node.world.network
+        self._audience = node.world.audience
         self._until: dict[GroupName, Instant] = {}
         """Until when each group's address may speak, also one that is not up yet."""
         self._speaking: set[GroupName] = set()
@@ -79,7 +83,7 @@ class Hands:
         """Let an address speak that has just come up, when its group may be served."""
         until = self._until.get(group)
         if until is not None and group not in self._speaking and until > self._node.clock.now:
-            self._node.order(Serve(group, until, create=True))
+            self._daemon.order(Serve(group, until, create=True))
 
     # The lease.
 
@@ -95,9 +99,9 @@ class Hands:
         if left < SHORTEST:
             self._lapse(group, f"only {readable(left)} of it was left")
             return
-        self._node.order(WriteLease(order, Duration(left // MS * MS), now))
+        self._daemon.order(WriteLease(order, Duration(left // MS * MS), now))
         if writing := self._node.world.nature.writing(self._node.name):
-            self._node.be_busy(writing)
+            self._daemon.be_busy(writing)
 
     def _write(self, write: WriteLease) -> None:
         """Write the element; what took longer than half the margin is undone at once."""
@@ -115,7 +119,7 @@ class Hands:
 
     def _lapse(self, group: GroupName, why: str) -> None:
         self._silence(group)
-        self._node.tell(LeaseLapsed(group, why))
+        self._daemon.tell(LeaseLapsed(group, why))
 
     def _silence(self, group: GroupName) -> None:
         self._until.pop(group, None)
@@ -125,16 +129,16 @@ class Hands:
     # The neighbours.
 
     def _announce(self, order: Announce) -> None:
-        for look in self._node.world.audience.announced:
+        for look in self._audience.announced:
             look(self._node, order.group)
         self._tell_neighbours(order.group)
 
     def _tell_neighbours(self, group: GroupName, repetition: int = 0) -> None:
         """Announce the address for as long as it may speak, every second in the end."""
         node = self._node
-        if node.hands is not self or not node.kernel.serves(group):
+        if node.daemon is not self._daemon or not node.kernel.serves(group):
             return  # What a kernel does not answer for, its guard does not let out either.
-        node.world.network.announce(node.name, group, node.mac)
+        self._network.announce(node.name, group, node.mac)
         pause = REPETITIONS[min(repetition, len(REPETITIONS) - 1)]
         node.clock.at(node.clock.now + pause, partial(self._tell_neighbours, group, repetition + 1))
 
@@ -142,14 +146,15 @@ class Hands:
 
     def _send(self, order: SendBeat) -> None:
         node = self._node
-        node.world.network.send(node.name, node.seal(order.beat))
-        for look in node.world.audience.sent:
+        packet = self._daemon.mail.seal(order.beat, node.world.agenda.now)
+        self._network.send(node.name, packet)
+        for look in self._audience.sent:
             look(node, order.beat)
 
     def _start(self, order: StartGroup) -> None:
         group = order.spec.name
         self._speaking.discard(group)
-        for look in self._node.world.audience.started:
+        for look in self._audience.started:
             look(self._node, group)
         self._node.agents.start(order.op, order.spec)
 
@@ -163,5 +168,5 @@ class Hands:
         self._node.replies[order.request] = order.refused
 
     def _record(self, order: Record) -> None:
-        for look in self._node.world.audience.told:
+        for look in self._audience.told:
             look(self._node, order)

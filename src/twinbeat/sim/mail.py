@@ -53,20 +53,21 @@ class Mail:
         try:
             beat = heartbeat.unpack(codec.decode(packet, self._keyring))
         except WireError as error:
-            self._drop(error.reason)
+            self.drop(error.reason)
             return None
         if beat.node == self._me:
             if beat.life.token != self._token:
-                self._drop(OWN_NAME)
+                self.drop(OWN_NAME)
             return None
         if beat.node not in self._nodes:
-            self._drop(UNKNOWN_NODE)
+            self.drop(UNKNOWN_NODE)
             return None
         verdict = self._guard.judge(beat.node, beat.life, beat.seq)
         if verdict in (Verdict.NEW, Verdict.DUPLICATE):
             return beat, verdict is Verdict.NEW
-        self._drop(verdict)
+        self.drop(verdict)
         return None
 
-    def _drop(self, reason: str) -> None:
+    def drop(self, reason: str) -> None:
+        """Count a packet that is refused."""
         self._drops[str(reason)] = self._drops.get(str(reason), 0) + 1
