@@ -1,4 +1,4 @@
-"""`twinbeat sim`: what is typed. What it does is in `simulation` (one seed) and `campaign` (many)."""
+"""`twinbeat sim`, as it is typed; `simulation` plays one seed, `campaign` many."""
 
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +56,12 @@ def sim(
     svg: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --seed: draw the run there.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --seed: record every life there, for `twinbeat replay`."
+        ),
+    ] = None,
 ) -> None:
     """Try to break the promise of one owner, in virtual time.
 
@@ -86,8 +92,8 @@ def sim(
 
     if (seed is None) == (seeds is None):
         raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B")
-    if seed is None and (only is not None or mermaid or svg is not None):
-        raise typer.BadParameter("--only, --mermaid and --svg need one run: --seed N")
+    if seed is None and (only is not None or mermaid or svg is not None or record is not None):
+        raise typer.BadParameter("--only, --mermaid, --svg and --record need one run: --seed N")
     order = Order(
         nodes=nodes,
         proof=proof,
@@ -99,7 +105,7 @@ def sim(
     if seed is not None:
         from .simulation import simulate_one
 
-        broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg)
+        broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg, record)
         raise typer.Exit(int(broken))
     from .campaign import simulate_many
 

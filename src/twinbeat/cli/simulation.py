@@ -2,20 +2,22 @@
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
+from twinbeat import __version__
 from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.core.model import Proof
-from twinbeat.core.units import in_ms, readable
+from twinbeat.core.units import NodeName, in_ms, readable
 from twinbeat.sim.options import Calm, Given, Options, draw
 from twinbeat.sim.outcome import Outcome
 from twinbeat.sim.picture import mermaid as as_mermaid
 from twinbeat.sim.picture import svg as as_svg
+from twinbeat.sim.recorder import Recorder
 from twinbeat.sim.run import Run
 from twinbeat.sim.schedule import Schedule, command, draw_schedule
 from twinbeat.sim.shrink import Shrunk, shrink
@@ -60,6 +62,7 @@ def simulate_one(
     json_file: Path | None,
     mermaid: bool,
     picture: Path | None,
+    record: Path | None,
 ) -> bool:
     """Play one seed and show it; return whether a promise was broken."""
     options = order.options(seed)
@@ -71,6 +74,8 @@ def simulate_one(
         if told.outcome.violations and order.shrink and only is None:
             found = smaller(options, schedule, told.outcome)
             told = _Told(found.options, found.schedule)
+        if record is not None:
+            record_lives(told.outcome.options, told.outcome.schedule, record)
     if mermaid:
         sys.stdout.write(as_mermaid(told.sketch))
     else:
@@ -111,6 +116,33 @@ class _Told:
         print()
         for line in verdict(outcome):
             print(line)
+
+
+def record_lives(options: Options, schedule: Schedule, directory: Path) -> None:
+    """Play a run once more and write a stream of every life, `node1-1.stream` and so on.
+
+    Raises `Refused` when the directory holds anything, or cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            why = f"{directory} is not empty: give --record a directory of its own"
+            raise Refused(ExitCode.REFUSED, f"{why}.")
+        with ExitStack() as files:
+            streams: dict[tuple[NodeName, int], TextIO] = {}
+
+            def write(node: NodeName, life: int, line: str) -> None:
+                if (node, life) not in streams:
+                    file = (directory / f"{node}-{life}.stream").open("x", encoding="ascii")
+                    streams[node, life] = files.enter_context(file)
+                streams[node, life].write(line + "\n")
+
+            run = Run(options, schedule)
+            run.watch(Recorder(__version__, write))
+            run.play()
+    except OSError as error:
+        why = f"{error.filename or directory} cannot be written: {error.strerror}"
+        raise Refused(ExitCode.REFUSED, f"{why}.") from None
 
 
 def verdict(outcome: Outcome) -> list[str]:
