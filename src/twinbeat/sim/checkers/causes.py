@@ -69,12 +69,11 @@ class Causes(Checker):
         super().__init__(world, hearing)
         self._phase = Phase.SETTLING
         self._causes: list[_Cause] = []
-        self._claims: dict[tuple[NodeName, GroupName], Record] = {}
+        self._claims: dict[tuple[NodeName, GroupName], str] = {}
+        """Why a node claimed a group last."""
         self._unsettled_at: dict[GroupName, Instant] = {}
         """When the group last did not run in exactly one place."""
         self._running: dict[GroupName, set[NodeName]] = {}
-        self.moves = 0
-        """Starts after the first ones."""
 
     # What is seen.
 
@@ -96,9 +95,13 @@ class Causes(Checker):
                 cause.ended_at = self.world.now
 
     def told(self, node: Node, record: Record) -> None:
-        """Keep the reason for a claim."""
-        if record.what is What.GROUP_CLAIMING and record.group is not None:
-            self._claims[node.name, record.group] = record
+        """Find the cause of a start by the reason for the claim before it."""
+        if record.group is None:
+            return
+        if record.what is What.GROUP_CLAIMING:
+            self._claims[node.name, record.group] = record.because
+        elif record.what is What.GROUP_STARTING and self._phase is not Phase.SETTLING:
+            self._judge(node, record.group)
 
     def kernel_changed(self, node: Node) -> None:
         """See where groups run."""
@@ -110,13 +113,10 @@ class Causes(Checker):
                 self._unsettled_at[spec.name] = self.world.now
             running ^= {node.name}
 
-    def started(self, node: Node, group: GroupName) -> None:
-        """Find the cause of a start."""
-        if self._phase is Phase.SETTLING:
-            return
-        self.moves += 1
-        claim = self._claims.get((node.name, group))
-        because = "no claim is in the journal" if claim is None else claim.because
+    # How it is judged.
+
+    def _judge(self, node: Node, group: GroupName) -> None:
+        because = self._claims.get((node.name, group), "no claim is in the journal")
         move = f"{node.name} starts {group}: {because}"
         if self._phase is Phase.QUIET:
             self.complain(f"{move}; the cluster is quiet")
@@ -124,8 +124,6 @@ class Causes(Checker):
             self.set_apart(DIFFERING)
         elif not self._spend(node, group, because):
             self.complain(f"{move}; no fault or command is left that caused it")
-
-    # How it is judged.
 
     def _spend(self, node: Node, group: GroupName, because: str) -> bool:
         """Use up a cause of a start; the newest first, for the others may still be needed."""

@@ -127,8 +127,10 @@ class Hearing(Watcher):
         if beat is None:
             return Duration(max(timing.initdead, _judged_after(timing, timing.lease)))
         ack = beat.acks.get(hearer.name)
-        life = None if hearer.engine is None else hearer.engine.mine.life
-        tied = ack is not None and ack.hears and ack.life == life
+        birth = hearer.birth
+        # A daemon may begin a new generation in the midst of its run; its token stays.
+        knows_me = ack is not None and birth is not None and ack.life.token == birth.life.token
+        tied = knows_me and ack is not None and ack.hears
         loose = 0 if tied else timing.quiet
         return Duration(_judged_after(timing, beat.lease) + loose)
 

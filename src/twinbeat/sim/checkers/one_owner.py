@@ -36,8 +36,8 @@ class _Dual:
     """Two kernels that answer for one group."""
 
     since: Instant
-    limit: str
-    """The stated limit that covers it now."""
+    limit: str | None
+    """The stated limit that covers it now; None: it must not last."""
     limit_from: Instant
     until: Instant
     """When that limit ends at the latest."""
@@ -131,14 +131,8 @@ class OneOwner(Checker):
             self._close(pair)
 
     def _judge(self, pair: _Pair, since: Instant) -> None:
-        """Find the limit that covers two that serve now, or complain."""
-        found = self._covered(pair)
-        if found is None:
-            group, one, two = pair
-            lasted = f", for {readable(self.world.now - since)}" if since < self.world.now else ""
-            self.complain(f"{group} is served by {one} and {two}{lasted}")
-            return
-        limit, until = found
+        """Find the limit that covers two that serve now; without one, see if it lasts at all."""
+        limit, until = self._covered(pair) or (None, self.world.now)
         self._duals[pair] = _Dual(since, limit, self.world.now, NEVER)
         self._expire(pair, until)
 
@@ -178,24 +172,23 @@ class OneOwner(Checker):
 
         def look() -> None:
             if self._duals.get(pair) is dual and self.world.now > dual.until:
-                del self._duals[pair]
-                self._count(dual, dual.until)
+                self._close(pair)
                 self._judge_again(pair, dual)
 
         self.world.at(Instant(at + 1), look)
 
     def _judge_again(self, pair: _Pair, dual: _Dual) -> None:
+        """Judge two that still serve when their limit has ended: it covers nothing more."""
         found = self._covered(pair)
-        ended_by_hearing = dual.limit == CUT and found is not None and found[0] == CUT
-        if ended_by_hearing:
-            group, one, two = pair
-            self.complain(f"{group} is still served by {one} and {two}, though one heard the other")
+        if dual.limit is not None and found is not None and found[0] != dual.limit:
+            self._judge(pair, dual.since)
             return
-        self._judge(pair, dual.since)
+        group, one, two = pair
+        lasted = self.world.now - dual.since
+        covered = f", {readable(lasted)} of it: {dual.limit}" if dual.limit else ""
+        self.complain(f"{group} is served by {one} and {two}{covered}")
 
     def _close(self, pair: _Pair) -> None:
         dual = self._duals.pop(pair)
-        self._count(dual, self.world.now)
-
-    def _count(self, dual: _Dual, until: Instant) -> None:
-        self.set_apart(dual.limit, until - dual.limit_from)
+        if dual.limit is not None:
+            self.set_apart(dual.limit, self.world.now - dual.limit_from)

@@ -6,10 +6,13 @@ still hears the other. With `arbiter` the group's record must be the starter's b
 nothing does.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from twinbeat.core.effects import Effect, StartGroup
+from twinbeat.core.events import Event
 from twinbeat.core.model import Proof
-from twinbeat.core.units import GroupName, NodeName, readable
+from twinbeat.core.units import GroupName, Instant, NodeName, readable
 from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
@@ -19,25 +22,40 @@ from .trust import Trust
 
 SILENCE = "started while a silent node's resources ran"
 RESUMED = "started on an answer from before a pause"
+STALLED = "started by a daemon that was stopped between decision and deed"
 DECEIVED = "started on a false confirmation"
 
 
 class Right(Checker):
-    """Judges every start at the instant of its order."""
+    """Judges every start at the instant at which it is decided."""
 
     name: ClassVar[str] = "S2 right"
 
     def __init__(self, world: World, hearing: Hearing, trust: Trust) -> None:
         super().__init__(world, hearing)
         self._trust = trust
+        self._decided: dict[tuple[NodeName, GroupName], Instant] = {}
+
+    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+        """Judge a start when it is decided."""
+        for effect in effects:
+            if type(effect) is StartGroup:
+                group = effect.spec.name
+                self._decided[node.name, group] = self.world.now
+                if node.model.proof is Proof.ARBITER:
+                    self._judge_record(node, group)
+                for other in self._running_elsewhere(node, group):
+                    self._judge(node, group, other)
 
     def started(self, node: Node, group: GroupName) -> None:
-        """Judge a start."""
-        if node.model.proof is Proof.ARBITER:
-            self._judge_record(node, group)
-        for other in node.model.peers(node.name):
-            if self.world.nodes[other].kernel.runs(group):
-                self._judge(node, group, other)
+        """Count a start that was decided, and then carried out much later by a stopped daemon."""
+        if self._decided.get((node.name, group)) != self.world.now:
+            for _ in self._running_elsewhere(node, group):
+                self.set_apart(STALLED)
+
+    def _running_elsewhere(self, node: Node, group: GroupName) -> list[NodeName]:
+        peers = node.model.peers(node.name)
+        return [name for name in peers if self.world.nodes[name].kernel.runs(group)]
 
     def _judge(self, node: Node, group: GroupName, other: NodeName) -> None:
         if self._trust.deceived(other, node.name):
