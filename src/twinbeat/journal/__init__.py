@@ -1,6 +1,8 @@
 """What happened and why: entries, the ring that keeps them, and the story of a group's last move.
 
-Pure: it reads no clock and no file. The daemon stamps and stores; here is what the record means.
+Beside it, for whom that does not suffice, a whole life: `stream` writes down what the core was told
+and ordered, `replay` lives it again. Pure: nothing here reads a clock or a file. The daemon stamps
+and stores; here is what the record means.
 """
 
 from .chain import Move, Phase, last_move

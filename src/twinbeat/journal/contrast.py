@@ -6,6 +6,8 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
+from twinbeat.core.effects import Effect
+from twinbeat.core.events import Event
 from twinbeat.core.units import SECOND, Instant
 
 from .plain import shape
@@ -23,14 +25,13 @@ NOTHING = "-"
 
 def facts(step: Step) -> list[Facts]:
     """Return what a step's effects say, one mapping each; equal when the effects are the same."""
-    plain = shape(Step).plain(step)
-    told = [_one(effect) for effect in plain.get("effects", [])]
+    told = [_one(effect) for effect in shape(tuple[Effect, ...]).plain(step.effects)]
     return [*told, {CLASS: "raised", "error": step.raised}] if step.raised else told
 
 
 def event_lines(step: Step) -> list[str]:
     """Return the event of a step, its class first, then every field in a line of its own."""
-    event = _one(shape(Step).plain(step)["event"])
+    event = _one(shape(Event).plain(step.event))
     width = max(map(len, event))
     fields = [f"  {name:<{width}}  {text}" for name, text in event.items() if name != CLASS]
     return [event[CLASS], *fields]
