@@ -142,6 +142,11 @@ def _rows(summary: Summary, wall_s: float) -> list[tuple[str, str]]:
     ]
 
 
+def _apart(summary: Summary, limit: str) -> str:
+    count, longest = summary.apart_count[limit], summary.apart_longest.get(limit, 0)
+    return f"{count}, at most {readable(longest)} a run" if longest else str(count)
+
+
 def _failed(summary: Summary) -> str:
     if not summary.failed:
         return "none"
