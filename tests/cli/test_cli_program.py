@@ -10,7 +10,7 @@ pytest_plugins = ["cli_fixtures"]
 
 COMMANDS = [
     *("run", "check", "convert", "init", "status", "why", "history", "handover", "failback"),
-    *("standby", "maintenance", "cleanup", "reload", "stop", "lab"),
+    *("standby", "maintenance", "cleanup", "reload", "stop", "sim", "lab"),
 ]
 
 
