@@ -183,33 +183,33 @@ class LabStage:
 
     async def _do(self, step: do.Step) -> None:
         match step:
-            case do.Boot(nodes):
-                for name in nodes:
-                    await self._boot(name)
-            case do.Shutdown(nodes):
-                self._leaving.update(nodes)
-                for name in nodes:
-                    os.kill(self.nodes[name].daemon.pid, signal.SIGTERM)
-            case do.PowerOff(nodes):
-                for name in nodes:
-                    await self.stage.power_off(self.nodes[name])
-            case do.Kill(nodes):
-                for name in nodes:
-                    await self.nodes[name].daemon.kill()
-            case do.Freeze(nodes):
-                for name in nodes:
-                    self.nodes[name].daemon.freeze()
-            case do.Thaw(nodes):
-                for name in nodes:
-                    self.nodes[name].daemon.thaw()
-            case do.Forget(nodes):
-                for name in nodes:
-                    for kept in self.nodes[name].place.state.iterdir():
-                        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+            case do.ToNodes(names):
+                for name in names:
+                    await self._do_to(name, step)
             case do.Cut(cables):
                 await self._cut(self._cuts.union(*cables))
             case do.Heal(cables):
                 await self._cut(self._cuts.difference(*cables) if cables else set())
+
+    async def _do_to(self, name: NodeName, step: do.ToNodes) -> None:
+        node = self.nodes[name]
+        match step:
+            case do.Boot():
+                await self._boot(name)
+            case do.Shutdown():
+                self._leaving.add(name)
+                os.kill(node.daemon.pid, signal.SIGTERM)
+            case do.PowerOff():
+                await self.stage.power_off(node)
+            case do.Kill():
+                await node.daemon.kill()
+            case do.Freeze():
+                node.daemon.freeze()
+            case do.Thaw():
+                node.daemon.thaw()
+            case do.Forget():
+                for kept in node.place.state.iterdir():
+                    shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
 
     async def _boot(self, name: NodeName) -> None:
         node = self.nodes[name]
@@ -294,12 +294,11 @@ class LabStage:
                     told.append(f"{name} is {after} after {(span.start - since) / MS:.0f} ms")
         return told
 
-    async def cause(self, _group: GroupName) -> str:
-        """Return the cause of the last move as the node that the client sees tells it."""
-        seen = self.stage.owner_seen()
-        nodes = sorted(self.stage.nodes, key=lambda node: node.name != seen)
-        why = await next(node for node in nodes if node.daemon.running).daemon.why()
-        return _plain(why["cause"]) if why else ""
+    async def causes(self, _group: GroupName) -> dict[NodeName, str]:
+        """Return the cause of the last move as the daemons that run tell it."""
+        running = {name: node.daemon for name, node in self.nodes.items() if node.daemon.running}
+        told = {name: await daemon.why() for name, daemon in running.items()}
+        return {name: _plain(why["cause"]) if why else "" for name, why in told.items()}
 
     def ended(self, node: NodeName) -> bool:
         """Tell whether the daemon ended by itself, with the exit code of a clean end."""

@@ -86,7 +86,7 @@ class ExpectQuiet(Expectation):
 
 @dataclass(frozen=True, slots=True)
 class ExpectWhy(Expectation):
-    """The cause of the group's last move, as `why` gives it, has this text in it."""
+    """The cause of the group's last move, as `why` of some node gives it, has this text in it."""
 
     usage = "expect why GROUP contains TEXT"
     group: GroupName

@@ -84,8 +84,8 @@ class Stage(Protocol):
     async def changes(self, since: Instant) -> list[str]:
         """Tell who began or ceased to answer since then, a sentence each."""
 
-    async def cause(self, group: GroupName, /) -> str:
-        """Return the cause of the group's last move, or nothing when nobody knows of one."""
+    async def causes(self, group: GroupName, /) -> dict[NodeName, str]:
+        """Return the cause of the group's last move as each daemon that runs tells it."""
 
     def ended(self, node: NodeName) -> bool:
         """Tell whether the node's daemon ended by itself, having released everything."""
@@ -155,9 +155,13 @@ class Player:
                 if changes := await stage.changes(start):
                     raise Unmet(f"it was not quiet: {'; '.join(changes[:3])}")
             case ExpectWhy(group, text):
-                cause = await stage.cause(group)
-                if text not in cause:
-                    raise Unmet(f"the cause is: {cause or 'none is known'}")
+                causes = await stage.causes(group)
+                if not any(text in cause for cause in causes.values()):
+                    told = [
+                        f"{node} says: {cause or 'it never moved'}"
+                        for node, cause in causes.items()
+                    ]
+                    raise Unmet("; ".join(told) or "no daemon answers")
             case ExpectRefused():
                 pass  # It was judged with the command.
             case _:

@@ -82,75 +82,73 @@ class Run(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Boot(Step):
+class ToNodes(Step):
+    """What is done to nodes, one after the other."""
+
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Boot(ToNodes):
     """Start the daemon, on a machine that gets its power back if it had none."""
 
     usage = "boot NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Shutdown(Step):
+class Shutdown(ToNodes):
     """Ask the daemon to release everything, to say goodbye and to end; nobody waits for it."""
 
     usage = "shutdown NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class PowerOff(Step):
+class PowerOff(ToNodes):
     """Take the machine's power: every process, every address, every cable at once."""
 
     usage = "power-off NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Kill(Step):
+class Kill(ToNodes):
     """Kill the daemon; what it managed, and the kernel with its leases, live on."""
 
     usage = "kill NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Freeze(Step):
+class Freeze(ToNodes):
     """Stop the daemon where it stands; what it manages, and the kernel with its leases, live on."""
 
     usage = "freeze NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Thaw(Step):
+class Thaw(ToNodes):
     """Let a frozen daemon go on."""
 
     usage = "thaw NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Pause(Step):
+class Pause(ToNodes):
     """Let the whole machine stand still, its clock and its kernel's timers too."""
 
     usage = "pause NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Resume(Step):
+class Resume(ToNodes):
     """Let a paused machine go on, as if no time had passed."""
 
     usage = "resume NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
-class Forget(Step):
+class Forget(ToNodes):
     """Lose the file in which a node keeps its generation and its switches."""
 
     usage = "forget NODE..."
-    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,7 @@ class Command(Step):
 class Handover(Command):
     """Move a group to a node, or to any other, and pin it there."""
 
-    usage = "handover NAME [to=NODE] [at=NODE]"
+    usage = "handover NAME [to=NAME] [at=NODE]"
     group: GroupName
     to: NodeName | None = None
     at: NodeName | None = None
@@ -209,7 +207,7 @@ class FailBack(Command):
 class Standby(Command):
     """Take a node out of service, or back in."""
 
-    usage = "standby NODE on|off [at=NODE]"
+    usage = "standby NAME on|off [at=NODE]"
     node: NodeName
     switch: str
     at: NodeName | None = None

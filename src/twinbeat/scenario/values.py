@@ -61,10 +61,6 @@ def _group(text: str, names: Names) -> GroupName:
     return GroupName(text)
 
 
-def _any_group(text: str, _names: Names) -> GroupName:
-    return GroupName(text)
-
-
 def _span(text: str, _names: Names) -> Duration:
     try:
         return toml_time(text)
@@ -141,13 +137,15 @@ def _text(text: str, _names: Names) -> str:
 KINDS = {
     "NODE": Kind(_node, "`node1`, `node2` ... as many as the cluster has"),
     "GROUP": Kind(_group, "`web`, `web2` ... as many as the cluster has"),
-    "NAME": Kind(_any_group, "a group's name, that of an unknown group included"),
+    "NAME": Kind(
+        _text, "a name of a node or group, also of one that there is not: that is refused"
+    ),
     "SPAN": Kind(_span, "a span of time with its unit: `200ms`, `1.5s`, `10m`"),
     "PATH": Kind(_path, "one direction, `node1->node2`"),
     "CABLE": Kind(_cable, "one direction, `node1->node2`, or both, `node1--node2`"),
     "LOSSES": Kind(_losses, "the fates of the next heartbeats, `x` lost, `.` arrives: `xx.x`"),
     "NODES": Kind(_number(1, NODES_MAX), f"a number from 1 to {NODES_MAX}"),
-    "GROUPS": Kind(_number(1, GROUPS_MAX), f"a number from 1 to {GROUPS_MAX}"),
+    "GROUPS": Kind(_number(0, GROUPS_MAX), f"a number from 0 to {GROUPS_MAX}"),
     "NUMBER": Kind(_number(0, 999_999_999), "a whole number"),
     "FAILBACK": Kind(_failback, "`on`, `off`, or `after-` and a span, such as `after-5s`"),
     "SCRIPT": Kind(_text, "the name of the script that the group has as its resource"),
