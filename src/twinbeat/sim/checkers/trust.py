@@ -1,6 +1,9 @@
 """Who was confirmed off by a fencing device that had cut nothing: no rule guards against that."""
 
-from twinbeat.core.effects import Record, What
+from collections.abc import Sequence
+
+from twinbeat.core.effects import Effect, Record, What
+from twinbeat.core.events import Event
 from twinbeat.core.units import LONG_AGO, NEVER, Instant, NodeName
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.node import Node
@@ -23,18 +26,21 @@ class Trust(Watcher):
         self._believed_dead: dict[NodeName, set[NodeName]] = {}
         """By node that lives: who was told otherwise."""
 
-    def told(self, node: Node, record: Record) -> None:
-        """Follow a node's orders, and what it was told."""
-        if record.peer is None:
-            return
-        pair = (node.name, record.peer)
-        if record.what is What.FENCING_ORDERED:
+    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+        """Follow a node's orders, and what it was told, before anything follows from it."""
+        for effect in effects:
+            if type(effect) is Record and effect.peer is not None:
+                self._follow((node.name, effect.peer), effect.what)
+
+    def _follow(self, pair: tuple[NodeName, NodeName], what: What) -> None:
+        if what is What.FENCING_ORDERED:
             self._ordered[pair] = self._world.now
-        elif record.what is What.FENCING_CONFIRMED:
+        elif what is What.FENCING_CONFIRMED:
+            node, victim = pair
             ordered = self._ordered.get(pair, LONG_AGO)
             lied = self._lied_until >= ordered
-            if lied and self._cut.get(record.peer, LONG_AGO) < ordered:
-                self._believed_dead.setdefault(record.peer, set()).add(node.name)
+            if lied and self._cut.get(victim, LONG_AGO) < ordered:
+                self._believed_dead.setdefault(victim, set()).add(node)
 
     def lived(self, node: Node, what: str) -> None:
         """Note a loss of power, and that a new life makes an old falsehood void."""

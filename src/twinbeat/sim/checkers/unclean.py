@@ -5,11 +5,13 @@ another in a beat that the starter took in during this life. An operator's clean
 confirmation lift it, and so does the node's own next word.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from twinbeat.core.beat import Beat, Custody
-from twinbeat.core.effects import Record, What
-from twinbeat.core.units import GroupName, NodeName
+from twinbeat.core.effects import Effect, Record, StartGroup, What
+from twinbeat.core.events import Event
+from twinbeat.core.units import GroupName, Instant, NodeName
 from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
@@ -56,21 +58,24 @@ class Unclean(Checker):
         configured = other in node.model.nodes
         return configured and self.hearing.silent(node, other)
 
-    def told(self, node: Node, record: Record) -> None:
-        """Learn that an operator or a device vouches for a node."""
-        if record.peer is None:
-            return
-        if record.what is What.CLEANED_UP and record.group is not None:
-            self._vouch(node, {(record.group, record.peer)})
-        elif record.what is What.FENCING_CONFIRMED:
-            self._vouch(node, {(group.name, record.peer) for group in node.model.groups})
+    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+        """Learn that an operator or a device vouches for a node, and judge what follows."""
+        starts = [effect.spec.name for effect in effects if type(effect) is StartGroup]
+        for effect in effects:
+            if type(effect) is not Record or effect.peer is None:
+                continue
+            if effect.what is What.CLEANED_UP and effect.group is not None:
+                self._vouch(node, {(effect.group, effect.peer)})
+            elif effect.what is What.FENCING_CONFIRMED:
+                self._vouch(node, {(group.name, effect.peer) for group in node.model.groups})
+        for group in starts:
+            self._judge(node, group)
 
     def _vouch(self, node: Node, marks: set[_Mark]) -> None:
         self._known.setdefault(node.name, set()).difference_update(marks)
         self._vouched.setdefault(node.name, set()).update(marks)
 
-    def started(self, node: Node, group: GroupName) -> None:
-        """Judge a start."""
+    def _judge(self, node: Node, group: GroupName) -> None:
         for name, unclean in sorted(self._known.get(node.name, set())):
             if name == group and unclean in node.model.nodes:
                 self.complain(f"{node.name} starts {group}, known to be unclean on {unclean}")

@@ -1,0 +1,207 @@
+"""The checkers of liveness complain when they must: a group is nowhere, a move has no cause."""
+
+import pytest
+from sim_runs import NODE1, NODE2, calm, fault, played
+from sim_stage import WEB, Stage
+
+from twinbeat.core.effects import Record, What
+from twinbeat.core.events import (
+    HandoverRequested,
+    MaintenanceRequested,
+    ResourceFailed,
+    StandbyRequested,
+)
+from twinbeat.core.model import Proof
+from twinbeat.sim.agents import Conduct
+from twinbeat.sim.checkers import Phase, causes, placed
+from twinbeat.sim.checkers.causes import Causes
+from twinbeat.sim.checkers.placed import Placed
+from twinbeat.sim.faults import Fault, FaultKind
+from twinbeat.sim.mutants import MUTANTS
+
+DEAD = "node1 is dead: nothing was heard of it for 1.00 s"
+BACK = "node2 released it: failback to node1, the preferred owner"
+
+
+def judged(stage: Stage) -> list[str]:
+    """Let the bound pass by decree."""
+    stage.enter(Phase.QUIET)
+    return [line.partition(" ms ")[2] for line in stage.said()]
+
+
+# L1: placed.
+
+
+def test_a_group_where_it_belongs_is_no_complaint() -> None:
+    assert judged(Stage()) == []
+
+
+def test_a_group_that_nobody_serves_is_a_complaint_with_the_reasons() -> None:
+    stage = Stage()
+    stage.node1.kernel.lose_leases()
+    assert judged(stage) == [
+        "L1 placed: web is served by nobody and belongs on node1; "
+        "node1 held: node1 owns it and nothing prefers another | "
+        "node2 stopped: node1 owns it and nothing prefers another"
+    ]
+
+
+def test_a_group_that_two_serve_is_a_complaint() -> None:
+    stage = Stage()
+    stage.serve_at(stage.node2)
+    assert "web is served by node1, node2 and belongs on node1" in judged(stage)[0]
+
+
+def test_a_group_elsewhere_than_an_operator_wants_it_is_a_complaint() -> None:
+    stage = Stage()
+    with MUTANTS["pin-ignored"].applied():
+        stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+        stage.run(2000)
+    assert "web is served by node1 and belongs on node2" in judged(stage)[0]
+
+
+def test_a_group_that_no_node_can_run_is_counted_apart() -> None:
+    stage = Stage()
+    for number, node in enumerate((NODE1, NODE2)):
+        stage.node1.tell(StandbyRequested(number, node, True))
+    stage.run(2000)
+    assert judged(stage) == []
+    assert stage.apart_count(Placed) == {placed.UNABLE: 1}
+
+
+def test_a_group_that_is_unclean_is_counted_apart() -> None:
+    stage = Stage()
+    stage.node1.agents.stops[None] = Conduct.FAILS
+    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.run(2000)
+    assert judged(stage) == []
+    assert stage.apart_count(Placed) == {placed.UNCLEAN: 1}
+
+
+def test_a_group_in_maintenance_is_counted_apart() -> None:
+    stage = Stage()
+    stage.node1.tell(MaintenanceRequested(1, NODE1, True))
+    stage.run(1000)
+    assert judged(stage) == []
+    assert stage.apart_count(Placed) == {placed.FROZEN: 1}
+
+
+def test_nodes_that_are_configured_differently_are_not_judged() -> None:
+    stage = Stage(turns=(0, 1))
+    stage.node1.kernel.lose_leases()
+    assert judged(stage) == []
+    assert stage.apart_count(Placed) == {placed.DIFFERING: 1}
+
+
+# L2: causes.
+
+
+def faulty() -> Stage:
+    stage = Stage()
+    stage.enter(Phase.FAULTY)
+    return stage
+
+
+@pytest.mark.parametrize("proof", list(Proof))
+def test_a_kill_causes_one_takeover_and_one_failback(proof: Proof) -> None:
+    _, said = played(calm(proof=proof), fault(FaultKind.KILL, NODE1))
+    assert said == []
+
+
+def test_a_move_in_a_quiet_cluster_is_a_complaint() -> None:
+    stage = faulty()
+    kill = fault(FaultKind.KILL, NODE1)
+    stage.world.tell_injected(kill)
+    stage.enter(Phase.QUIET)
+    stage.tell_start(stage.node2, DEAD)
+    assert "the cluster is quiet" in stage.said()[0]
+
+
+def test_a_move_without_any_fault_is_a_complaint() -> None:
+    stage = faulty()
+    stage.tell_start(stage.node2, DEAD)
+    assert "no fault or command is left that caused it" in stage.said()[0]
+
+
+def test_a_fault_is_used_for_one_takeover_and_one_failback() -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
+    stage.tell_start(stage.node2, DEAD)
+    stage.tell_start(stage.node1, BACK)
+    assert stage.said() == []
+    stage.tell_start(stage.node2, DEAD)
+    stage.tell_start(stage.node1, BACK)
+    assert len(stage.said()) == 2
+
+
+def test_a_fault_that_lasts_is_used_for_every_silence() -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.LOSS, NODE1, NODE2))
+    stage.tell_start(stage.node2, DEAD)
+    stage.tell_start(stage.node2, DEAD)
+    assert stage.said() == []
+    stage.tell_start(stage.node2, DEAD)
+    assert len(stage.said()) == 1  # Nothing was heard since the last one: it is the same silence.
+    stage.run(500)
+    stage.tell_start(stage.node2, DEAD)
+    assert len(stage.said()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "because", "complaints"),
+    [
+        (FaultKind.HANDOVER, "node1 released it: an operator moved it to node2", 0),
+        (FaultKind.KILL, "node1 released it: an operator moved it to node2", 1),
+        (FaultKind.RESTART, "node1 left the cluster", 0),
+        (FaultKind.HANDOVER, "node1 left the cluster", 1),
+        (FaultKind.HANDOVER, DEAD, 1),
+        (FaultKind.FORGERY, DEAD, 1),
+        (FaultKind.MONITOR_FAILS, "it failed on node1", 0),
+    ],
+)
+def test_a_cause_is_of_a_kind_with_the_reason(
+    kind: FaultKind, because: str, complaints: int
+) -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(kind, NODE1))
+    stage.tell_start(stage.node2, because)
+    assert len(stage.said()) == complaints
+
+
+def test_a_cause_is_void_when_all_has_been_well_for_long() -> None:
+    stage = faulty()
+    kill: Fault = fault(FaultKind.KILL, NODE1)
+    stage.world.tell_injected(kill)
+    stage.world.tell_healed(kill)
+    stage.run(6000)  # Less than initdead, four deadtimes and a second.
+    stage.tell_start(stage.node2, DEAD)
+    assert stage.said() == []
+    stage.world.tell_injected(kill)
+    stage.world.tell_healed(kill)
+    stage.run(8000)
+    stage.tell_start(stage.node1, DEAD)
+    assert len(stage.said()) == 1
+
+
+def test_the_reason_is_that_of_the_newest_claim() -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.RESTART, NODE1))
+    for checker in stage.checkers:
+        checker.told(stage.node2, Record(What.GROUP_CLAIMING, DEAD, WEB))
+    stage.tell_start(stage.node2, "node1 left the cluster")
+    assert stage.said() == []
+
+
+def test_moves_are_counted_apart_while_configurations_differ() -> None:
+    stage = Stage(turns=(0, 1))
+    stage.enter(Phase.FAULTY)
+    stage.tell_start(stage.node2, DEAD)
+    assert stage.said() == []
+    assert stage.apart_count(Causes) == {causes.DIFFERING: 1}
+
+
+def test_tidying_up_is_a_cause() -> None:
+    stage = faulty()
+    stage.enter(Phase.TIDYING)
+    stage.tell_start(stage.node2, "nobody owns it; node2 is next")
+    assert stage.said() == []
