@@ -22,7 +22,7 @@ class _Chore:
 
 
 class Chores:
-    """The duties of a node, each done about once in its period: a quarter sooner or later."""
+    """The duties of a node, each done once in its period, or up to a quarter later."""
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         """Remember whom to tell of a fault: once as long as it stays the same."""
@@ -43,7 +43,7 @@ class Chores:
             return
         for chore in self._chores:
             if now >= chore.may:
-                chore.may = Instant(now + chore.period * 3 // 4)
+                chore.may = Instant(now + chore.period)
                 chore.must = Instant(now + chore.period * 5 // 4)
                 self._try(chore)
         self._next = min((chore.may for chore in self._chores), default=NEVER)

@@ -25,6 +25,8 @@ class DecisionLoop:
     def __init__(self, failed: Callable[[Exception], None], chores: Chores) -> None:
         self._failed = failed
         self._chores = chores
+        self._asyncio: asyncio.AbstractEventLoop | None = None
+        """Kept, for each question after the running loop is a system call."""
         self._engine: Engine | None = None
         self._inbox: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -40,6 +42,7 @@ class DecisionLoop:
     ) -> None:
         """Tell the engine that it has started, and take turns from now on."""
         self._engine, self._receive, self._perform = engine, receive, perform
+        self._asyncio = asyncio.get_running_loop()
         self._inbox.appendleft(Started())
         self.turn()
 
@@ -50,9 +53,9 @@ class DecisionLoop:
         by what is going on.
         """
         self._inbox.append(event)
-        if self._engine is not None and not self._soon:
+        if self._asyncio is not None and self._engine is not None and not self._soon:
             self._soon = True
-            asyncio.get_running_loop().call_soon(self.turn)
+            self._asyncio.call_soon(self.turn)
 
     def end(self) -> None:
         """Take no more turns."""
@@ -89,14 +92,14 @@ class DecisionLoop:
     def _sleep(self) -> None:
         """Arm the one timer for the next deadline, unless it is armed for it already."""
         due = min(self._due, self._chores.due)
-        if self._engine is None or self._armed_for == due:
+        if self._asyncio is None or self._engine is None or self._armed_for == due:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._armed_for, self._timer = due, None
         if due < NEVER:
             delay = max(0, due - clock.now()) / SECOND
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+            self._timer = self._asyncio.call_later(delay, self._wake)
 
     def _wake(self) -> None:
         self._armed_for = None
