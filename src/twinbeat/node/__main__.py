@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 from .daemon import run
-from .recorder import Recording
 
 _, config, node, state_dir, socket, record, limit = sys.argv
-recording = Recording(Path(record), int(limit)) if record else None
+recording = None
+if record:
+    from .recorder import Recording
+
+    recording = Recording(Path(record), int(limit))
 sys.exit(run(Path(config), node or None, Path(state_dir), Path(socket), recording))

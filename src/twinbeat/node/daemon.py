@@ -9,9 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twinbeat import config as configuration
 from twinbeat.agents.addresses import Addresses
@@ -43,11 +42,13 @@ from .loop import DecisionLoop
 from .mail import Mail
 from .notify import Notifier
 from .performer import Performer
-from .recorder import RecordedEngine, Recorder, Recording
 from .scribe import Scribe
 from .sources import SourceError, read_sources
 from .state import Kept, StateDir, StateError
 from .switchboard import Switchboard
+
+if TYPE_CHECKING:
+    from .recorder import Recording  # A life that is not recorded does not carry it along.
 
 TIDY = seconds(1)
 """How often links are retried and drops told."""
@@ -67,7 +68,7 @@ def run(
     node: str | None,
     state_dir: Path,
     socket: Path,
-    recording: Recording | None = None,
+    recording: "Recording | None" = None,
 ) -> int:
     """Run a node in the foreground until it is told to stop; return the exit code.
 
@@ -108,7 +109,7 @@ class Daemon:
         state: StateDir,
         kept: Kept,
         socket: Path,
-        recording: Recording | None,
+        recording: "Recording | None",
     ) -> None:
         self._config = config
         self._loaded = loaded
@@ -125,7 +126,7 @@ class Daemon:
         self._notifier = Notifier()
         self._scribe = Scribe(self._job_failed)
         self._log = Logs(model.log, me, self._scribe)
-        self._recorder = Recorder(recording, self._log, self._scribe) if recording else None
+        self._recorder = recording.begin(self._log, self._scribe) if recording else None
         self._chores = Chores(self._chore_failed)
         self._loop = DecisionLoop(self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
@@ -185,8 +186,8 @@ class Daemon:
         await self._addresses.open(virtual_ips(self._model), self._model.timing.lease)
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
         self._switchboard.use(self._model.links)
-        recorded = self._recorder and partial(RecordedEngine, self._recorder)
-        self._engine = (recorded or Engine)(
+        made = Engine if self._recorder is None else self._recorder.engine
+        self._engine = made(
             self._model,
             self._me,
             self._kept.life,

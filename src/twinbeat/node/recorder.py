@@ -11,8 +11,9 @@ FILE.2, FILE.3 ... that does not. A symbolic link counts as a file that exists: 
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from twinbeat import __version__
@@ -46,6 +47,10 @@ class Recording:
     file: Path
     limit: int = LIMIT
 
+    def begin(self, log: Log, scribe: Scribe) -> "Recorder":
+        """Return the recorder of a new life."""
+        return Recorder(self, log, scribe)
+
 
 class Recorder:
     """Writes the stream of one life behind the scribe's queue."""
@@ -60,6 +65,11 @@ class Recorder:
         self._file: int | None = None
         self._size = 0
         self._over = False
+
+    @property
+    def engine(self) -> "Callable[..., RecordedEngine]":
+        """What makes this life's engine, as `Engine` would."""
+        return partial(RecordedEngine, self)
 
     def put(self, line: Line) -> None:
         """Take the next line; nothing here waits."""
