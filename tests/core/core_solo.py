@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from cluster import LINK, model
 from core_beats import WEB
+from core_models import LINK, model
 
 from twinbeat.core.beat import Ack, Beat, Custody, GroupView, Life
 from twinbeat.core.effects import ClearGroup, Effect, Record, What

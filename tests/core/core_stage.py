@@ -15,11 +15,11 @@ Every operator's command takes `at=NODE`: the node whose daemon is asked; else t
 """
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
-from cluster import Cluster, model, timing
-from core_machine import PACKET, Machine, Nature
+from core_models import model, timing
+from core_watch import Onlooker
 
 from twinbeat.core.beat import CLUSTER
 from twinbeat.core.events import (
@@ -31,19 +31,34 @@ from twinbeat.core.events import (
     GroupStopFailed,
     GroupStopped,
     HandoverRequested,
+    LeaseLapsed,
     MaintenanceRequested,
-    ModelChanged,
     ResourceFailed,
     StandbyRequested,
 )
-from twinbeat.core.model import ClusterModel, Failback, Proof
+from twinbeat.core.model import ClusterModel, Failback, Key, Keyring, Proof
 from twinbeat.core.status import GroupStatus
-from twinbeat.core.units import MS, Duration, GroupName, NodeName, milliseconds, readable
+from twinbeat.core.units import (
+    MS,
+    Duration,
+    GroupName,
+    Instant,
+    LinkName,
+    NodeName,
+    milliseconds,
+    readable,
+)
+from twinbeat.sim.agents import Conduct
 from twinbeat.sim.devices import Manner
+from twinbeat.sim.nature import ARRIVES, PACKET, Nature
+from twinbeat.sim.node import Node
 from twinbeat.sim.store import Loss
+from twinbeat.sim.world import World
 
 Words = list[str]
 Options = dict[str, str]
+
+KEYRING = Keyring(1, {1: Key(1, "sha1", b"SpecSecret")})
 
 
 class Patterns(Nature):
@@ -52,9 +67,9 @@ class Patterns(Nature):
     def __init__(self) -> None:
         self.fates: dict[tuple[NodeName, NodeName], deque[str]] = {}
 
-    def packet(self, sender: NodeName, receiver: NodeName) -> Sequence[Duration]:
+    def packet(self, sender: NodeName, receiver: NodeName, link: LinkName) -> Sequence[Duration]:
         fates = self.fates.get((sender, receiver))
-        return () if fates and fates.popleft() == "x" else (PACKET,)
+        return () if fates and fates.popleft() == "x" else ARRIVES
 
 
 class Stage:
@@ -67,7 +82,7 @@ class Stage:
             "startup-fencing": "off",
         }  # fmt: skip
         self._nature = Patterns()
-        self.cluster = Cluster(self._model({}), self._nature)
+        self._raise()
         self._requests = itertools.count(1)
         self._verbs = {
             "cluster": self._build, "boot": self._boot, "run": self._run,
@@ -88,7 +103,7 @@ class Stage:
         words = line.split()
         options = dict(w.split("=", 1) for w in words if "=" in w)
         shown = self._verbs[words[0]]([w for w in words[1:] if "=" not in w], options)
-        return [*self.cluster.drain(), *(shown or [])]
+        return [*self.onlooker.drain(), *(shown or [])]
 
     # The cluster and its faults.
 
@@ -108,47 +123,64 @@ class Stage:
 
     def _build(self, words: Words, options: Options) -> None:
         self._options |= options
-        self.cluster = Cluster(self._model({}), self._nature)
+        self._raise()
 
-    def _machines(self, names: Words) -> list[Machine]:
-        return [self.cluster.machines[NodeName(name)] for name in names]
+    def _raise(self) -> None:
+        cluster = self._model({})
+        self.world = World(dict.fromkeys(cluster.nodes, cluster), self._nature, KEYRING)
+        self.onlooker = Onlooker(self.world)
+        self.world.watch(self.onlooker)
+
+    def _node(self, name: str) -> Node:
+        return self.world.nodes[NodeName(name)]
+
+    def _nodes(self, names: Words) -> list[Node]:
+        return [self._node(name) for name in names]
 
     def _boot(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.boot()
+        for node in self._nodes(words):
+            self.onlooker.by_hand = True
+            node.boot()
+            self.onlooker.by_hand = False
 
     def _run(self, words: Words, options: Options) -> None:
-        self.cluster.run(milliseconds(float(words[0])))
+        self.world.run(Instant(self.world.now + milliseconds(float(words[0]))))
 
     def _shutdown(self, words: Words, options: Options) -> None:
-        for name in words:
-            self.cluster.shutdown(NodeName(name))
+        for node in self._nodes(words):
+            node.shutdown()
 
     def _power_off(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.die(kernel_too=True)
+        for node in self._nodes(words):
+            self.onlooker.by_hand = True
+            node.power_off()
+            self.onlooker.by_hand = False
 
     def _kill(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.die(kernel_too=False)
+        for node in self._nodes(words):
+            node.kill()
 
     def _freeze(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.frozen = True
+        for node in self._nodes(words):
+            node.freeze()
 
     def _thaw(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.thaw()
+        for node in self._nodes(words):
+            node.thaw()
 
     def _forget(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.forget()
+        for node in self._nodes(words):
+            node.forget()
 
     def _cut(self, words: Words, options: Options) -> None:
-        self.cluster.cuts |= set(_directions(words))
+        for direction in _directions(words):
+            self.world.network.cut(*direction)
 
     def _heal(self, words: Words, options: Options) -> None:
-        self.cluster.cuts -= set(_directions(words)) if words else self.cluster.cuts.copy()
+        for direction in _directions(words):
+            self.world.network.mend(*direction)
+        if not words:
+            self.world.network.cuts.clear()
 
     def _lose(self, words: Words, options: Options) -> None:
         for direction in _directions(words[:1]):
@@ -156,43 +188,45 @@ class Stage:
 
     def _break(self, words: Words, options: Options) -> None:
         verb, group, _, node = words
-        machine = self.cluster.machines[NodeName(node)]
-        broken = machine.broken_start if verb == "start" else machine.broken_stop
-        broken.add(GroupName(group))
+        agents = self._node(node).agents
+        conducts = agents.starts if verb == "start" else agents.stops
+        conducts[GroupName(group)] = Conduct.FAILS
 
     def _mend(self, words: Words, options: Options) -> None:
-        for machine in self.cluster.machines.values():
-            machine.broken_start.clear()
-            machine.broken_stop.clear()
+        for node in self.world.nodes.values():
+            node.agents.starts.clear()
+            node.agents.stops.clear()
 
     def _kernel(self, words: Words, options: Options) -> None:
-        verb, group, _, node = words
-        machine = self.cluster.machines[NodeName(node)]
+        verb, name, _, at = words
+        node, group = self._node(at), GroupName(name)
         match verb:
             case "drops":
-                machine.drop_lease(GroupName(group), "it is gone")
+                lapsed = LeaseLapsed(group, "it is gone")
+                node.kernel.delete_lease(group)
+                self.world.at(Instant(self.world.now + PACKET), lambda: node.tell(lapsed))
             case "refuses":
-                machine.refused.add(GroupName(group))
+                node.kernel.refused.add(group)
             case "accepts":
-                machine.refused.clear()
+                node.kernel.refused.clear()
 
     def _pause(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.pause()
+        for node in self._nodes(words):
+            node.pause()
 
     def _resume(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.resume()
+        for node in self._nodes(words):
+            node.resume()
 
     def _device(self, words: Words, options: Options) -> None:
         manner, node = words
-        self.cluster.devices.manners[NodeName(node)] = Manner(manner)
+        self.world.devices.manners[NodeName(node)] = Manner(manner)
 
     def _devices(self, words: Words, options: Options) -> None:
-        self.cluster.devices.reboots = words == ["reboot"]
+        self.world.devices.reboots = words == ["reboot"]
 
     def _arbiter(self, words: Words, options: Options) -> None:
-        arbiter = self.cluster.arbiter
+        arbiter = self.world.arbiter
         match words:
             case ["down" | "up" as word]:
                 arbiter.down = word == "down"
@@ -206,12 +240,11 @@ class Stage:
     # Facts told to a daemon.
 
     def _ask(self, options: Options, event: Event, request: int) -> list[str]:
-        running = (n for n, m in self.cluster.machines.items() if m.engine and not m.frozen)
-        node = NodeName(options.get("at") or next(running))
-        machine = self.cluster.machines[node]
-        machine.tell(event)
-        refused = machine.replies[request]
-        return [*self.cluster.drain(), *([f"{node} refuses: {refused}"] if refused else [])]
+        running = (name for name, node in self.world.nodes.items() if node.running)
+        node = self._node(options.get("at") or next(running))
+        node.tell(event)
+        refused = node.replies[request]
+        return [*self.onlooker.drain(), *([f"{node.name} refuses: {refused}"] if refused else [])]
 
     def _handover(self, words: Words, options: Options) -> list[str]:
         request, to = next(self._requests), options.get("to")
@@ -236,14 +269,11 @@ class Stage:
 
     def _fail(self, words: Words, options: Options) -> None:
         group, _, node = words
-        self.cluster.machines[NodeName(node)].tell(
-            ResourceFailed(GroupName(group), "httpd", "it does not run")
-        )
+        self._node(node).tell(ResourceFailed(GroupName(group), "httpd", "it does not run"))
 
     def _reload(self, words: Words, options: Options) -> None:
-        for machine in self._machines(words):
-            machine.model = self._model(options)
-            machine.tell(ModelChanged(machine.model))
+        for node in self._nodes(words):
+            node.reload(self._model(options))
 
     def _tell(self, words: Words, options: Options) -> None:
         node, kind, group = words[0], words[1], GroupName(words[2])
@@ -254,35 +284,35 @@ class Stage:
             "GroupStopped": GroupStopped(op, group),
             "GroupStopFailed": GroupStopFailed(op, group, "httpd", "exit code 1"),
         }
-        self.cluster.machines[NodeName(node)].tell(events[kind])
+        self._node(node).tell(events[kind])
 
     # What can be seen.
 
     def _serving(self, words: Words, options: Options) -> list[str]:
-        names = {g.name for m in self.cluster.machines.values() for g in m.model.groups}
+        names = {g.name for node in self.world.nodes.values() for g in node.model.groups}
         lines = []
         for name in sorted(names):
-            nodes = " and ".join(self.cluster.serving(name)) or "nobody"
+            nodes = " and ".join(self.world.serving(name)) or "nobody"
             lines.append(f"{name}: {nodes} answers")
-        return [*lines, f"two at once: {self.cluster.dual / MS:g} ms"]
+        return [*lines, f"two at once: {self.onlooker.dual / MS:g} ms"]
 
     def _matrix(self, words: Words, options: Options) -> list[str]:
         """Show what each node says of each group and believes of each peer, a row for a node."""
         lines = []
-        for name, machine in self.cluster.machines.items():
-            if machine.engine is None:
+        for name, node in self.world.nodes.items():
+            if node.engine is None:
                 lines.append(f"{name}: no daemon")
                 continue
-            status = machine.engine.status(self.cluster.now)
+            status = node.engine.status(node.clock.now)
             groups = [f"{g}={v.custody}, placed {v.placed}" for g, v in status.groups.items()]
             peers = [f"{n} {v.liveness}" for n, v in status.nodes.items() if n != name]
             lines.append(f"{name}: {'; '.join([*groups, *peers])}")
         return lines
 
     def _status(self, words: Words, options: Options) -> list[str]:
-        machine = self.cluster.machines[NodeName(words[0])]
-        assert machine.engine is not None, f"{words[0]} has no daemon"
-        status = machine.engine.status(self.cluster.now)
+        asked = self._node(words[0])
+        assert asked.engine is not None, f"{words[0]} has no daemon"
+        status = asked.engine.status(asked.clock.now)
         lines = []
         for name, node in status.nodes.items():
             age = "never" if node.last_heard is None else readable(node.last_heard)
@@ -293,7 +323,8 @@ class Stage:
             lines.append(f"{group}: {_describe(view)}")
             lines.extend(f"  {reason}" for reason in view.reasons)
         lines.extend(f"flag {flag}" for flag in status.flags)
-        lines.extend(f"dropped {count} x {why}" for why, count in sorted(status.drops.items()))
+        drops = Counter(asked.drops) + Counter(status.drops)
+        lines.extend(f"dropped {count} x {why}" for why, count in sorted(drops.items()))
         return lines
 
 

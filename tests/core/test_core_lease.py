@@ -5,8 +5,8 @@ Keepalive 200, deadtime 1000: lease 950, quiet after 490. This node sent beats 1
 """
 
 import pytest
-from cluster import LINK, timing
 from core_beats import ME, MY_LIFE, OTHER, PEER, WEB, beat, says
+from core_models import LINK, timing
 
 from twinbeat.core.beat import Custody, GroupView, Life
 from twinbeat.core.lease import creatable_until, renewable_until

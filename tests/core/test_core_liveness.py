@@ -1,8 +1,8 @@
 """One peer, with literal times in milliseconds (protocol 2.1 to 2.3)."""
 
 import pytest
-from cluster import LINK, timing
 from core_beats import ME, MY_LIFE, PEER, WEB, beat, says
+from core_models import LINK, timing
 
 from twinbeat.core.beat import Custody, Life
 from twinbeat.core.liveness import Change, Hearing, Liveness, OwnBeats, PeerWatch

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cluster import LINK, model
+from core_models import LINK, model
 
 from twinbeat.core.beat import Ack, Beat, Custody, GroupView, Life
 from twinbeat.core.effects import ClearGroup, Effect, Record, Serve, StartGroup, StopGroup

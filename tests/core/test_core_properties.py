@@ -3,7 +3,7 @@
 What is promised is protocol 3. One owner: never do two kernels answer for a group, unless both
 directions between two nodes fail; so each search keeps to faults that leave one direction whole:
 
-* crashes: daemons killed and frozen, machines losing power, restarts; beats lost in runs of up to
+* crashes: daemons killed and frozen, nodes losing power, restarts; beats lost in runs of up to
   four, delayed by up to 40 ms, doubled, and late in a second copy by up to three seconds;
 * one-way: the same, and one direction cut for as long as the schedule likes; nothing else lost.
 
@@ -17,17 +17,33 @@ With `fence` and `arbiter` one owner is judged under any cut, and devices and st
 import random
 from collections.abc import Sequence
 
-from cluster import Cluster, model, timing
-from core_machine import PACKET, Machine, Nature
+from core_models import model, timing
+from core_stage import KEYRING
+from core_watch import Onlooker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinbeat.core.events import HandoverRequested, StandbyRequested
+from twinbeat.core.effects import Effect
+from twinbeat.core.events import Event, HandoverRequested, StandbyRequested
 from twinbeat.core.fencing import PATIENCE
 from twinbeat.core.model import Proof
-from twinbeat.core.units import MS, NEVER, Duration, GroupName, NodeName, milliseconds
+from twinbeat.core.units import (
+    MS,
+    NEVER,
+    Duration,
+    GroupName,
+    Instant,
+    LinkName,
+    NodeName,
+    milliseconds,
+)
+from twinbeat.sim.daemon import Birth
 from twinbeat.sim.devices import Manner
+from twinbeat.sim.nature import ARRIVES, PACKET, START, STOP, Nature
+from twinbeat.sim.node import Node
 from twinbeat.sim.store import Loss
+from twinbeat.sim.watch import Watcher
+from twinbeat.sim.world import World
 
 KEEPALIVE, DEADTIME, INITDEAD = 100, 1000, 2000
 WEB = GroupName("web")
@@ -50,9 +66,9 @@ class Weather(Nature):
         self._lost: dict[Direction, int] = {}
         self.calm = False
 
-    def packet(self, sender: NodeName, receiver: NodeName) -> Sequence[Duration]:
+    def packet(self, sender: NodeName, receiver: NodeName, link: LinkName) -> Sequence[Duration]:
         if self.calm:
-            return (PACKET,)
+            return ARRIVES
         direction, chance = (sender, receiver), self._random
         lost = self._lost.get(direction, 0)
         if lost < self._run and chance.random() < self._loss:
@@ -64,11 +80,28 @@ class Weather(Nature):
             delays.append(Duration(PACKET + chance.randrange(3000 * MS)))
         return delays
 
-    def agent(self, usual: Duration) -> Duration:
-        return usual if self.calm else Duration(MS + self._random.randrange(8 * usual))
+    def start(self, node: NodeName) -> Duration:
+        return START if self.calm else Duration(MS + self._random.randrange(8 * START))
 
-    def oversleep(self) -> Duration:
+    def stop(self, node: NodeName) -> Duration:
+        return STOP if self.calm else Duration(MS + self._random.randrange(8 * STOP))
+
+    def oversleep(self, node: NodeName) -> Duration:
         return Duration(0) if self.calm else Duration(self._random.randrange(5 * MS))
+
+
+class Recorder(Watcher):
+    """Keeps the latest life of every node, so that it can be lived again."""
+
+    def __init__(self) -> None:
+        self.lives: dict[NodeName, tuple[Birth, list[tuple[Instant, Event, list[Effect]]]]] = {}
+
+    def lived(self, node: Node, what: str) -> None:
+        if what == "boot" and node.birth is not None:
+            self.lives[node.name] = node.birth, []
+
+    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+        self.lives[node.name][1].append((now, event, list(effects)))
 
 
 class Trial:
@@ -77,96 +110,101 @@ class Trial:
     def __init__(self, nodes: int, weather: Weather, proof: Proof = Proof.PEER) -> None:
         timers = timing(KEEPALIVE, DEADTIME, INITDEAD)
         self.weather = weather
-        self.cluster = Cluster(model(nodes, timers, proof=proof), weather)
-        self.machines = list(self.cluster.machines.values())
+        cluster = model(nodes, timers, proof=proof)
+        self.world = World(dict.fromkeys(cluster.nodes, cluster), weather, KEYRING)
+        self.onlooker, self.recorder = Onlooker(self.world), Recorder()
+        self.world.watch(self.onlooker, self.recorder)
+        self.nodes = list(self.world.nodes.values())
         self._requests = 0
-        for machine in self.machines:
-            machine.boot()
+        for node in self.nodes:
+            node.boot()
         self._pass(2500)
 
     def play(self, steps: list[Step], cut: Direction | None, one_owner: bool) -> None:
         for verb, number, span in steps:
-            machine = self.machines[number % len(self.machines)]
-            self._do(verb, machine, cut)
+            node = self.nodes[number % len(self.nodes)]
+            self._do(verb, node, cut)
             self._pass(span)
-            assert self.cluster.trespasses == []
-            assert self.cluster.dual == 0 or not one_owner
+            assert self.onlooker.trespasses == []
+            assert self.onlooker.dual == 0 or not one_owner
 
     def _pass(self, span: float) -> None:
-        self.cluster.run(milliseconds(span))
-        for machine in self.machines:
-            if machine.engine is not None:
-                machine.engine.status(self.cluster.now)
+        self.world.run(Instant(self.world.now + milliseconds(span)))
+        for node in self.nodes:
+            if node.engine is not None:
+                node.engine.status(node.clock.now)
 
-    def _do(self, verb: str, machine: Machine, cut: Direction | None) -> None:
-        other = self.machines[(self.machines.index(machine) + 1) % len(self.machines)]
+    def _do(self, verb: str, node: Node, cut: Direction | None) -> None:
+        other = self.nodes[(self.nodes.index(node) + 1) % len(self.nodes)]
+        network = self.world.network
         self._requests += 1
         match verb:
-            case "kill" if machine.engine:
-                machine.die(kernel_too=False)
-            case "power-off" if machine.engine:
-                machine.die(kernel_too=True)
-            case "boot" if not machine.engine:
-                machine.boot()
+            case "kill":
+                node.kill()
+            case "power-off" if node.engine:
+                node.power_off()
+            case "boot":
+                node.boot()
             case "restart":
-                machine.die(kernel_too=False)
+                node.kill()
                 self._pass(5)
-                machine.boot()
-            case "freeze" if machine.engine:
-                machine.frozen = True
-            case "thaw" if machine.frozen and machine.engine:
-                machine.thaw()
+                node.boot()
+            case "freeze":
+                node.freeze()
+            case "thaw":
+                node.thaw()
             case "shutdown":
-                self.cluster.shutdown(machine.name)
+                node.shutdown()
             case "cut":
-                self.cluster.cuts |= {cut or (machine.name, other.name)}
+                network.cut(*(cut or (node.name, other.name)))
             case "cut both":
-                self.cluster.cuts |= {(machine.name, other.name), (other.name, machine.name)}
+                network.cut(node.name, other.name)
+                network.cut(other.name, node.name)
             case "heal":
-                self.cluster.cuts.clear()
+                network.cuts.clear()
             case "handover":
-                machine.tell(HandoverRequested(self._requests, WEB, other.name))
+                node.tell(HandoverRequested(self._requests, WEB, other.name))
             case "standby" | "active":
                 on = verb == "standby"
-                machine.tell(StandbyRequested(self._requests, machine.name, on))
+                node.tell(StandbyRequested(self._requests, node.name, on))
             case "works" | "fails" | "hangs" | "hangs late":
-                self.cluster.devices.manners[machine.name] = Manner(verb)
+                self.world.devices.manners[node.name] = Manner(verb)
             case "reboots":
-                self.cluster.devices.reboots = True
+                self.world.devices.reboots = True
             case "arbiter down" | "arbiter up":
-                self.cluster.arbiter.down = verb == "arbiter down"
+                self.world.arbiter.down = verb == "arbiter down"
             case "arbiter slow":
-                self.cluster.arbiter.slow = milliseconds(300)
+                self.world.arbiter.slow = milliseconds(300)
             case "request" | "reply":
-                self.cluster.arbiter.losses[machine.name] = Loss(verb)
+                self.world.arbiter.losses[node.name] = Loss(verb)
             case "arbiter found":
-                self.cluster.arbiter.losses.clear()
-                self.cluster.arbiter.slow = Duration(0)
+                self.world.arbiter.losses.clear()
+                self.world.arbiter.slow = Duration(0)
 
     def heal(self) -> None:
         """Heal everything; then web must run where it is placed, and stay there."""
         self.weather.calm = True
-        self.cluster.cuts.clear()
+        self.world.network.cuts.clear()
         self._mend_third_parties()
-        for machine in self.machines:
-            self._do("boot", machine, None)
-            self._do("thaw", machine, None)
+        for node in self.nodes:
+            self._do("boot", node, None)
+            self._do("thaw", node, None)
             self._requests += 1
-            machine.tell(StandbyRequested(self._requests, machine.name, False))
+            node.tell(StandbyRequested(self._requests, node.name, False))
         self._pass(INITDEAD + 3 * DEADTIME + AGENTS)
-        if gone := [machine for machine in self.machines if not machine.engine]:
-            for machine in gone:  # It was leaving, and has left by now.
-                machine.boot()
+        if gone := [node for node in self.nodes if not node.engine]:
+            for node in gone:  # It was leaving, and has left by now.
+                node.boot()
             self._pass(INITDEAD + 3 * DEADTIME + AGENTS)
-        assert self.cluster.serving(WEB) == [self._placed()]
-        started, self.cluster.lines = len(self.cluster.starts), []
+        assert self.world.serving(WEB) == [self._placed()]
+        started, self.onlooker.lines = len(self.onlooker.starts), []
         self._pass(5 * DEADTIME)
-        assert len(self.cluster.starts) == started
-        assert self.cluster.lines == []
+        assert len(self.onlooker.starts) == started
+        assert self.onlooker.lines == []
 
     def _mend_third_parties(self) -> None:
-        devices, arbiter = self.cluster.devices, self.cluster.arbiter
-        if self.cluster.model.proof is Proof.FENCE:
+        devices, arbiter = self.world.devices, self.world.arbiter
+        if self.nodes[0].model.proof is Proof.FENCE:
             devices.manners.clear()
             devices.reboots = False
             self._pass(PATIENCE / MS + 5 * DEADTIME)  # The last order is obeyed, or given up.
@@ -174,8 +212,8 @@ class Trial:
         arbiter.losses.clear()
 
     def _placed(self) -> NodeName | None:
-        engines = [machine.engine for machine in self.machines if machine.engine]
-        assert len(engines) == len(self.machines)
+        engines = [node.engine for node in self.nodes if node.engine]
+        assert len(engines) == len(self.nodes)
         places = {engine.placements[WEB].node for engine in engines}
         pins = {engine.groups[WEB].pin for engine in engines}
         assert (len(places), len(pins)) == (1, 1)
@@ -188,14 +226,13 @@ class Trial:
 
         So they do if no look at the groups is ever spared: a calm engine misses nothing.
         """
-        for machine in self.machines:
-            if machine.birth is not None:
-                engine, watchful = machine.birth.engine(), machine.birth.engine()
-                for now, event, effects in machine.history:
-                    assert engine.handle(event, now) == effects
-                    watchful._calm_from = NEVER
-                    assert watchful.handle(event, now) == effects
-                    assert watchful.next_deadline() == engine.next_deadline()
+        for birth, history in self.recorder.lives.values():
+            engine, watchful = birth.engine(), birth.engine()
+            for now, event, effects in history:
+                assert engine.handle(event, now) == effects
+                watchful._calm_from = NEVER
+                assert watchful.handle(event, now) == effects
+                assert watchful.next_deadline() == engine.next_deadline()
 
 
 def steps(*verbs: str) -> st.SearchStrategy[list[Step]]:

@@ -48,7 +48,7 @@ def play(text: str) -> str:
     blocks = [Block.parse(part) for part in text.strip("\n").split("\n\n")]
     for block in blocks:
         block.output = [line for command in block.commands for line in stage.play(command)]
-    assert stage.cluster.trespasses == []
+    assert stage.onlooker.trespasses == []
     return "\n\n".join(str(block) for block in blocks) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The numbers that everything rests on: timers, durations for people, strength, orders."""
 
 import pytest
-from cluster import timing
+from core_models import timing
 
 from twinbeat.core import orders
 from twinbeat.core.beat import CLUSTER, Custody, GroupView, Pin, Switch

@@ -4,7 +4,7 @@ It runs a little fast or slow, and it stands still while the whole machine does.
 kernel, its daemon and its scripts go by it: they all wait longer when it stands still.
 """
 
-import heapq
+from functools import partial
 
 from twinbeat.core.units import NEVER, Instant
 
@@ -23,10 +23,11 @@ class Clock:
         self._showed: Instant = agenda.now
         self._rate = MILLION
         self._stands = False
-        self._timers: list[tuple[int, int, Action]] = []
+        self._line = 0
+        """How often the line was broken: what the agenda knows of older ones is void."""
+        self._timers: dict[int, tuple[int, Action]] = {}
+        """What waits, by the number of its entry."""
         self._count = 0
-        self._rings_at: Instant = NEVER
-        """The true instant for which the agenda knows of the first timer."""
 
     @property
     def ppm(self) -> int:
@@ -60,7 +61,7 @@ class Clock:
         """Let the clock run fast or slow from now on."""
         self._break()
         self._rate = MILLION + ppm
-        self._set_alarm()
+        self._enter_anew()
 
     def stop(self) -> None:
         """Let the clock stand still."""
@@ -71,34 +72,28 @@ class Clock:
         """Let the clock run again, from where it stood."""
         self._break()
         self._stands = False
-        self._set_alarm()
+        self._enter_anew()
 
     def _break(self) -> None:
         self._showed = self.now
         self._since = self._agenda.now
-        self._rings_at = NEVER
+        self._line += 1
 
     # What waits for it.
 
     def at(self, when: int, action: Action) -> None:
         """Do something when the clock shows an instant, or at once if it is past."""
         self._count += 1
-        heapq.heappush(self._timers, (when, self._count, action))
-        if self._timers[0][0] == when:
-            self._set_alarm()
+        self._timers[self._count] = when, action
+        self._enter(self._count, when)
 
-    def _set_alarm(self) -> None:
-        if self._timers:
-            first = self.true(self._timers[0][0])
-            if first < self._rings_at:
-                self._rings_at = first
-                self._agenda.at(first, self._ring)
+    def _enter(self, number: int, when: int) -> None:
+        self._agenda.at(self.true(when), partial(self._ring, number, self._line))
 
-    def _ring(self) -> None:
-        """Do what is due. An alarm that was set before the line was broken finds nothing to do."""
-        if self._agenda.now >= self._rings_at:
-            self._rings_at = NEVER
-        timers = self._timers
-        while timers and not self._stands and timers[0][0] <= self.now:
-            heapq.heappop(timers)[2]()
-        self._set_alarm()
+    def _enter_anew(self) -> None:
+        for number, (when, _) in self._timers.items():
+            self._enter(number, when)
+
+    def _ring(self, number: int, line: int) -> None:
+        if line == self._line:
+            self._timers.pop(number)[1]()

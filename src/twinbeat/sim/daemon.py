@@ -224,14 +224,14 @@ class Daemon:
             self._handle(TimePassed())
             self._passed_at = now
             return False
-        if due < self._wakes_at:
+        if due != self._wakes_at:
             self._wakes_at = due
             wake = due + self._nature.oversleep(self._node.name)
             self._clock.at(wake, partial(self._wake, due))
         return True
 
     def _wake(self, due: Instant) -> None:
-        """Wake at what was the deadline; if it is a later one by now, sleep on."""
+        """Wake at what was the deadline, unless it is another one by now."""
         if due == self._wakes_at:
             self._wakes_at = NEVER
-        self.turn()
+            self.turn()

@@ -155,8 +155,8 @@ class Node:
             self.paused = False
             self._frames.clear()
             self.clock.go_on()
-        self.kernel.lose_power()
         self._change("power-off")
+        self.kernel.lose_power()
 
     def power_on(self) -> None:
         """Give the machine its power back: it boots."""

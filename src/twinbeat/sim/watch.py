@@ -38,7 +38,7 @@ class Watcher:
         """An engine took in an event at its local time, and gave orders; none is performed yet."""
 
     def lived(self, node: "Node", what: str) -> None:
-        """A daemon or machine went through a turning point, and is in its new condition now.
+        """A daemon or machine went through a turning point; what its kernel makes of it follows.
 
         `what` is `boot`, `kill`, `leave` (the daemon ended by itself), `power-off`, `freeze`,
         `thaw`, `pause` or `resume`. A boot is told before the first event of its life.
