@@ -20,6 +20,13 @@ def sim(
     jobs: Annotated[
         int, typer.Option(metavar="J", min=1, max=256, help="Processes that play --seeds.")
     ] = 1,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME-or-FILE",
+            help="Play a scenario instead: a file, or the name of one in scenarios/ (repeatable).",
+        ),
+    ] = None,
     nodes: Annotated[
         int | None,
         typer.Option(metavar="2..7", min=NODES_MIN, max=NODES_MAX, help="[default: drawn]"),
@@ -75,10 +82,14 @@ def sim(
     smaller before it is shown: fewer faults, shorter, calmer, as long as the same checker
     complains. Ctrl-C ends --seeds with the summary so far.
 
+    --scenario plays what a file says instead, without chance, and prints it as a transcript; the
+    other options do not concern it. docs/scenarios.md has the language.
+
     \b
     Exit codes:
-      0  no promise was broken
-      1  a promise was broken; the command that repeats it is printed last
+      0  no promise was broken; the scenario went as it expects
+      1  a promise was broken, and the command that repeats it is printed last; the scenario went
+         otherwise
       2  the command was not understood
       130  interrupted, and nothing was broken until then
 
@@ -87,11 +98,16 @@ def sim(
       twinbeat sim --seed 7
       twinbeat sim --seed 7 --nodes 3 --proof arbiter --svg run.svg
       twinbeat sim --seeds 0..9999 --jobs 8 --proof fence
+      twinbeat sim --scenario one-way-cut
     """
+    if scenario and seed is None and seeds is None:
+        from .scenario import play_scenarios
+
+        raise typer.Exit(int(play_scenarios(scenario)))
     from .simulation import Order, chosen_calm, chosen_faults
 
-    if (seed is None) == (seeds is None):
-        raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B")
+    if scenario or (seed is None) == (seeds is None):
+        raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B, or --scenario")
     if seed is None and (only is not None or mermaid or svg is not None or record is not None):
         raise typer.BadParameter("--only, --mermaid, --svg and --record need one run: --seed N")
     order = Order(

@@ -8,7 +8,7 @@ docs/scenarios.md is its manual.
 """
 
 from .player import Player, Stage, Unmet, View, at_once
-from .script import Line, Paragraph, Script, ScriptError, parse, places
+from .script import Line, Paragraph, Script, ScriptError, parse, places, printed
 
 __all__ = [
     "Line",
@@ -22,4 +22,5 @@ __all__ = [
     "at_once",
     "parse",
     "places",
+    "printed",
 ]

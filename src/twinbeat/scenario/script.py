@@ -80,6 +80,11 @@ class Script:
         return self.file.rpartition("/")[2].removesuffix(".txt")
 
     @property
+    def text(self) -> str:
+        """The file as it was read, blank lines in excess left out."""
+        return printed((paragraph, paragraph.output) for paragraph in self.paragraphs)
+
+    @property
     def lines(self) -> Iterator[Line]:
         """All lines."""
         return (line for paragraph in self.paragraphs for line in paragraph.lines)
@@ -121,6 +126,11 @@ def verbs() -> Iterator[type[Step]]:
 
 USAGES = {kind: Usage.read(kind.usage) for kind in verbs()}
 VERBS = {usage.verb: kind for kind, usage in USAGES.items()}
+
+
+def printed(played: Iterable[tuple[Paragraph, Sequence[str]]]) -> str:
+    """Return paragraphs with their output as a file."""
+    return "\n\n".join(paragraph.printing(output) for paragraph, output in played) + "\n"
 
 
 def parse(text: str, file: str) -> Script:

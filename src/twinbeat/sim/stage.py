@@ -28,7 +28,7 @@ from twinbeat.core.events import (
 )
 from twinbeat.core.model import Key, Keyring
 from twinbeat.core.units import MS, Duration, GroupName, Instant, LinkName, NodeName
-from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View, at_once
+from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View, at_once, printed
 from twinbeat.scenario import steps as do
 from twinbeat.scenario.setting import Setting
 
@@ -320,18 +320,25 @@ def _view(node: Node) -> View:
 
 @dataclass
 class Play:
-    """What came of a script: what is not as expected, and the transcript as it is now."""
+    """What came of a script."""
 
+    script: Script
+    outputs: list[tuple[Paragraph, list[str]]] = field(default_factory=list)
+    """What each paragraph that was played printed."""
     findings: list[Diagnostic] = field(default_factory=list)
-    printed: list[str] = field(default_factory=list)
-    """Each paragraph, with its output."""
+    """What is not as the script expects."""
     violations: list[Violation] = field(default_factory=list)
     """Promises of safety that were broken, by whatever the script did."""
 
     @property
     def text(self) -> str:
-        """The whole file."""
-        return "\n\n".join(self.printed) + "\n"
+        """The script with the output of now, as far as it was played."""
+        return printed(self.outputs)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a transcript's output is another one than it was when it was written."""
+        return self.script.transcript and self.text != self.script.text
 
 
 def play(script: Script) -> Play:
@@ -340,9 +347,9 @@ def play(script: Script) -> Play:
 
 
 async def _play(script: Script) -> Play:
-    stage, told = SimStage(), Play()
+    stage, came = SimStage(), Play(script)
     player = Player(script, stage)
     async for paragraph in player.paragraphs():
-        told.printed.append(paragraph.printing(stage.printed()))
-    told.findings, told.violations = player.findings, stage.violations
-    return told
+        came.outputs.append((paragraph, stage.printed()))
+    came.findings, came.violations = player.findings, stage.violations
+    return came
