@@ -15,6 +15,7 @@ from twinbeat.agents.addresses import Addresses
 from twinbeat.agents.base import AgentError
 from twinbeat.agents.ip import VirtualIp
 from twinbeat.agents.lease import clock
+from twinbeat.agents.watch import Watch
 from twinbeat.core.model import AddressSpec, AgentKind, ResourceSpec
 from twinbeat.core.units import Instant, milliseconds, seconds
 
@@ -380,3 +381,21 @@ def start_owner(lan: Lan, lease_ms: int, beat_ms: int) -> subprocess.Popen[str]:
     assert owner.stdout is not None
     assert owner.stdout.readline() == "serving\n"
     return owner
+
+
+def test_the_kernel_keeps_new_addresses_to_itself(lan: Lan) -> None:
+    async def main() -> None:
+        told: list[str] = []
+
+        async def missed() -> None:
+            raise AssertionError("nothing was lost")
+
+        watch = Watch(lambda level, text: None, lambda m: told.append(m["event"]), missed)
+        await watch.open()
+        ip("-n", lan.a, "addr", "add", "10.9.0.88/32", "dev", "lo")
+        ip("-n", lan.a, "addr", "del", "10.9.0.88/32", "dev", "lo")
+        await until(lambda: "RTM_DELADDR" in told)
+        await watch.close()
+        assert "RTM_NEWADDR" not in told
+
+    play(lan.a, main)
