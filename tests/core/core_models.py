@@ -1,30 +1,19 @@
 """Models for the tests of the core: two nodes and one group, unless a test wants others."""
 
-from twinbeat.core.model import (
-    AgentKind,
-    ClusterModel,
-    Failback,
-    GroupSpec,
-    LinkKind,
-    LinkSpec,
-    Proof,
-    ResourceSpec,
-    Timing,
-)
-from twinbeat.core.units import GroupName, LinkName, NodeName, milliseconds
+from twinbeat.core.model import ClusterModel, Failback, Proof, Timing
+from twinbeat.core.units import milliseconds
+from twinbeat.scenario.setting import LINK, Setting
 
-LINK = LinkName("eth1")
+__all__ = ["LINK", "model", "timing"]
 
 
 def timing(keepalive: float, deadtime: float, initdead: float) -> Timing:
     """Return timers from milliseconds."""
-    return Timing(
+    return Setting(
         keepalive=milliseconds(keepalive),
-        warntime=milliseconds(deadtime / 2),
         deadtime=milliseconds(deadtime),
         initdead=milliseconds(initdead),
-        deadping=milliseconds(deadtime),
-    )
+    ).timing
 
 
 def model(
@@ -37,29 +26,15 @@ def model(
     startup_fencing: bool = False,
 ) -> ClusterModel:
     """Return node1, node2 ... and groups web, web2 ... preferred on node1, node2 ... in turn."""
-    nodes = tuple(NodeName(f"node{i}") for i in range(1, count + 1))
-    specs = []
-    for index in range(groups):
-        order = nodes[index % count :] + nodes[: index % count]
-        specs.append(
-            GroupSpec(
-                name=GroupName("web" if index == 0 else f"web{index + 1}"),
-                nodes=order,
-                resources=(ResourceSpec(name=script, agent=AgentKind.SCRIPT, script=script),),
-                failback=failback or Failback(enabled=True),
-            )
-        )
-    return ClusterModel(
-        name="test",
-        nodes=nodes,
-        timing=timers or timing(200, 1000, 2000),
-        links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface="eth1"),),
-        groups=tuple(specs),
+    timers = timers or timing(200, 1000, 2000)
+    return Setting(
+        nodes=count,
+        groups=groups,
+        keepalive=timers.keepalive,
+        deadtime=timers.deadtime,
+        initdead=timers.initdead,
+        failback=failback or Failback(enabled=True),
+        script=script,
         proof=proof,
         startup_fencing=startup_fencing,
-        digest=f"{count} nodes, {groups} groups, {script}, {_spell(failback)}",
-    )
-
-
-def _spell(failback: Failback | None) -> str:
-    return "" if failback is None else f"{failback.enabled} {failback.after}"
+    ).model()

@@ -18,8 +18,7 @@ import random
 from collections.abc import Sequence
 
 from core_models import model, timing
-from core_stage import KEYRING
-from core_watch import Onlooker
+from core_watch import Starts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,11 +36,14 @@ from twinbeat.core.units import (
     NodeName,
     milliseconds,
 )
+from twinbeat.sim.answers import Answers
 from twinbeat.sim.daemon import Birth
 from twinbeat.sim.devices import Manner
 from twinbeat.sim.nature import ARRIVES, PACKET, START, STOP, Nature
 from twinbeat.sim.node import Node
+from twinbeat.sim.stage import KEYRING
 from twinbeat.sim.store import Loss
+from twinbeat.sim.transcript import Transcript
 from twinbeat.sim.watch import Watcher
 from twinbeat.sim.world import World
 
@@ -112,8 +114,9 @@ class Trial:
         self.weather = weather
         cluster = model(nodes, timers, proof=proof)
         self.world = World(dict.fromkeys(cluster.nodes, cluster), weather, KEYRING)
-        self.onlooker, self.recorder = Onlooker(self.world), Recorder()
-        self.world.watch(self.onlooker, self.recorder)
+        self.starts, self.answers = Starts(self.world), Answers(self.world)
+        self.transcript, self.recorder = Transcript(self.world), Recorder()
+        self.world.watch(self.starts, self.answers, self.transcript, self.recorder)
         self.nodes = list(self.world.nodes.values())
         self._requests = 0
         for node in self.nodes:
@@ -125,8 +128,8 @@ class Trial:
             node = self.nodes[number % len(self.nodes)]
             self._do(verb, node, cut)
             self._pass(span)
-            assert self.onlooker.trespasses == []
-            assert self.onlooker.dual == 0 or not one_owner
+            assert self.starts.trespasses == []
+            assert self.answers.dual == 0 or not one_owner
 
     def _pass(self, span: float) -> None:
         self.world.run(Instant(self.world.now + milliseconds(span)))
@@ -197,10 +200,10 @@ class Trial:
                 node.boot()
             self._pass(INITDEAD + 3 * DEADTIME + AGENTS)
         assert self.world.serving(WEB) == [self._placed()]
-        started, self.onlooker.lines = len(self.onlooker.starts), []
+        started, self.transcript.lines = len(self.starts.starts), []
         self._pass(5 * DEADTIME)
-        assert len(self.onlooker.starts) == started
-        assert self.onlooker.lines == []
+        assert len(self.starts.starts) == started
+        assert self.transcript.lines == []
 
     def _mend_third_parties(self) -> None:
         devices, arbiter = self.world.devices, self.world.arbiter

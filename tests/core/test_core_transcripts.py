@@ -1,15 +1,16 @@
-"""Play the transcripts in testdata: prose, commands, `----`, and exactly what happened then.
+"""Play the transcripts in testdata: prose, lines, `----`, and exactly what happened then.
 
-A transcript is a list of blocks parted by blank lines: comment lines, command lines, and when these
-commands print anything, `----` and the output. `./dev rewrite` writes the outputs anew; a changed
-line is a changed behaviour: commit it only when it is understood and wanted.
+They are scenarios (docs/scenarios.md) in the simulator, where everything takes a fixed time. `./dev
+rewrite` writes the outputs anew; a changed line is a changed behaviour: commit it only when it is
+understood and wanted.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from core_stage import Stage
+
+from twinbeat.scenario import parse
+from twinbeat.sim.stage import play
 
 MATRIX = "custody-matrix"
 """The one golden file that is no transcript: see test_core_matrix."""
@@ -19,46 +20,15 @@ TRANSCRIPTS = sorted(
 )
 
 
-@dataclass
-class Block:
-    """Some prose, some commands, and what they print."""
-
-    prose: list[str] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
-    output: list[str] = field(default_factory=list)
-
-    @classmethod
-    def parse(cls, text: str) -> "Block":
-        said, _, output = text.partition("\n----\n")
-        lines = said.splitlines()
-        return cls(
-            [line for line in lines if line.startswith("#")],
-            [line for line in lines if not line.startswith("#")],
-            output.splitlines(),
-        )
-
-    def __str__(self) -> str:
-        return "\n".join([*self.prose, *self.commands, *(["----"] if self.output else []),
-                          *self.output])  # fmt: skip
-
-
-def play(text: str) -> str:
-    """Return a transcript with the outputs of now."""
-    stage = Stage()
-    blocks = [Block.parse(part) for part in text.strip("\n").split("\n\n")]
-    for block in blocks:
-        block.output = [line for command in block.commands for line in stage.play(command)]
-    assert stage.onlooker.trespasses == []
-    return "\n\n".join(str(block) for block in blocks) + "\n"
-
-
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(path: Path, rewrite: bool) -> None:
     expected = path.read_text()
-    actual = play(expected)
+    came = play(parse(expected, path.name))
+    assert came.findings == []
+    assert came.violations == []
     if rewrite:
-        path.write_text(actual)
-    assert rewrite or actual == expected
+        path.write_text(came.text)
+    assert rewrite or came.text == expected
 
 
 def test_there_are_transcripts() -> None:

@@ -1,5 +1,6 @@
 """What a transcript prints when it is asked: the matrix of beliefs, a status, who answers."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from twinbeat.core.status import GroupStatus
@@ -38,7 +39,8 @@ def status(node: Node) -> list[str]:
         lines.append(f"{group}: {_describe(view)}")
         lines.extend(f"  {reason}" for reason in view.reasons)
     lines.extend(f"flag {flag}" for flag in told.flags)
-    lines.extend(f"dropped {count} x {why}" for why, count in sorted(told.drops.items()))
+    drops = Counter(node.drops) + Counter(told.drops)
+    lines.extend(f"dropped {count} x {why}" for why, count in sorted(drops.items()))
     return lines
 
 

@@ -39,6 +39,7 @@ from .checkers import Violation, all_checkers
 from .checkers.causes import Causes
 from .checkers.placed import Placed
 from .devices import Manner
+from .faults import Fault, FaultKind
 from .journals import Journals
 from .nature import ARRIVES, PACKET, Nature
 from .node import Node
@@ -192,7 +193,7 @@ class SimStage:
             case do.Tell(node, outcome, group, op):
                 nodes[node].tell(self._outcome(outcome, op, group))
             case do.Device(manner, node):
-                self.world.devices.manners[node] = Manner(manner)
+                self._furnish(node, Manner(manner))
             case do.Devices(way):
                 self.world.devices.reboots = way == "reboot"
             case do.Arbiter(state):
@@ -228,6 +229,13 @@ class SimStage:
                 node.kernel.refused.add(group)
             case "accepts":
                 node.kernel.refused.clear()
+
+    def _furnish(self, node: NodeName, manner: Manner) -> None:
+        """Let a device behave, and those who judge know of a lie."""
+        lie = Fault(0, FaultKind.FENCING_LIES, Duration(0), Duration(0), (node,))
+        tell = self.world.tell_injected if manner is Manner.LIES else self.world.tell_healed
+        tell(lie)
+        self.world.devices.manners[node] = manner
 
     def _outcome(self, outcome: str, op: int, group: GroupName) -> Event:
         script = self._setting.script
