@@ -95,7 +95,7 @@ class OneOwner(Checker):
                 theirs, ours = beat.groups.get(group), self._view(node.name, group)
                 if theirs is None or not theirs.custody.owns or not node.running:
                     continue
-                if ours is None or theirs.strength(beat.node) > ours.strength(node.name):
+                if ours is None or _strength(theirs, beat.node) < _strength(ours, node.name):
                     self._expire((group, one, two), self.world.now)
 
     def lived(self, node: Node, what: str) -> None:
@@ -192,3 +192,8 @@ class OneOwner(Checker):
         dual = self._duals.pop(pair)
         if dual.limit is not None:
             self.set_apart(dual.limit, self.world.now - dual.limit_from)
+
+
+def _strength(view: GroupView, node: NodeName) -> tuple[int, int, NodeName]:
+    """Return what sorts claims as they were published, the strongest first (protocol.md 2.4)."""
+    return (-view.term, view.rank, node)

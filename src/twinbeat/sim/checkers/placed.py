@@ -8,7 +8,7 @@ is unclean, maintenance is on) is counted apart by its reason.
 from typing import ClassVar
 
 from twinbeat.core import orders
-from twinbeat.core.beat import Beat, Custody, Pin
+from twinbeat.core.beat import Beat, Custody, Pin, Switch
 from twinbeat.core.model import GroupSpec
 from twinbeat.core.units import GroupName, NodeName
 
@@ -73,10 +73,8 @@ class Placed(Checker):
         if beat is None or not self.world.nodes[node].running:
             return False
         view = beat.groups.get(group)
-        standby: orders.Switches = {}
-        for other in said.values():
-            orders.merge(standby, other.standby)
-        return not (view is None or view.failed or orders.is_on(standby, node) or beat.leaving)
+        standby = max(other.standby.get(node, Switch()) for other in said.values())
+        return not (view is None or view.failed or standby.on or beat.leaving)
 
     def _why(self, group: GroupName) -> str:
         """Return what each node names as the reason."""

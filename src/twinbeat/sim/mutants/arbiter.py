@@ -21,13 +21,6 @@ def _owned_by_name(self: Arbitration, group: GroupName) -> bool:
     return record is not None and record.owner == self._members.mine.node
 
 
-def _owned_by_any_life(self: Arbitration, group: GroupName) -> bool:
-    record, claim = self._group_record(group), self._claims.get(group)
-    if record is None or claim is None:
-        return False
-    return (record.owner, record.term) == (self._members.mine.node, claim.term)
-
-
 def _takes_what_it_reads(
     self: Arbitration, group: GroupName, now: Instant, out: list[Effect]
 ) -> None:
@@ -180,13 +173,6 @@ MUTANTS = (
         name="outage-is-silence",
         breaks="a record stood still also while the arbiter answered nobody",
         patches=(Patch(Arbitration, "take", _outage_is_silence),),
-        proof=Proof.ARBITER,
-        seeds=0,
-    ),
-    Mutant(
-        name="record-of-any-life",
-        breaks="a group's record names a node, not one life of it",
-        patches=(Patch(Arbitration, "_owns", lambda _: _owned_by_any_life),),
         proof=Proof.ARBITER,
         seeds=0,
     ),

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twinbeat.core.model import Proof
+from twinbeat.core.units import Duration
+from twinbeat.sim.faults import FaultKind
+from twinbeat.sim.options import Options
 
 _MISSING = object()
 
@@ -48,10 +51,21 @@ class Mutant:
     patches: tuple[Patch, ...]
     proof: Proof = Proof.PEER
     nodes: int = 2
+    faults: tuple[FaultKind, ...] = ()
+    """The faults that find it, when there are few; empty: all that a seed draws."""
+    differing: bool = False
+    """Whether it takes nodes whose configurations name different preferred owners."""
     first: int = 1
     """The first of the seeds that are tried."""
-    seeds: int = 40
+    seeds: int = 12
     """Within how many seeds the checkers complain; 0: only a directed schedule catches it."""
+
+    def tuned(self, options: Options) -> Options:
+        """Return drawn options with what it takes to find this mutant soon."""
+        if self.faults:
+            mix = tuple((kind, 1) for kind in self.faults)
+            options = replace(options, mix=mix, gap=Duration(3 * options.timing.deadtime))
+        return replace(options, differing=options.differing or self.differing)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

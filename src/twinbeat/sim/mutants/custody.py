@@ -12,6 +12,7 @@ from twinbeat.core.liveness import PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Proof
 from twinbeat.core.units import LONG_AGO, GroupName, Instant, NodeName
+from twinbeat.sim.faults import FaultKind
 
 from .base import Mutant, Patch, constant
 
@@ -146,11 +147,13 @@ MUTANTS = (
         name="any-acknowledgement",
         breaks="an answer need not acknowledge a beat that carried the claim",
         patches=(Patch(group, "answer", _any_acknowledgement),),
+        seeds=0,
     ),
     Mutant(
         name="answers-never-expire",
         breaks="an answer is worth something for ever, not for a lease",
         patches=(Patch(group, "answer", _never_expires),),
+        seeds=0,
     ),
     Mutant(
         name="only-who-is-heard",
@@ -162,11 +165,13 @@ MUTANTS = (
         name="strength-from-a-view",
         breaks="a claimer that is placed by its own view finds its claim the stronger one",
         patches=(Patch(group, "answer", _always_stronger),),
+        seeds=0,
     ),
     Mutant(
         name="terms-ignored",
         breaks="of two owners or claims that meet, the term does not decide",
         patches=(Patch(GroupView, "strength", lambda _: _strength_without_term),),
+        seeds=0,
     ),
     Mutant(
         name="no-tie-break",
@@ -177,6 +182,7 @@ MUTANTS = (
         name="says-stopped-unprobed",
         breaks="a new daemon says that nothing runs before it has looked",
         patches=(Patch(Group, "clear", _says_stopped),),
+        seeds=0,
     ),
     Mutant(
         name="starting-holds-nothing",
@@ -192,6 +198,7 @@ MUTANTS = (
         name="unknown-holds-nothing",
         breaks="a node that has not probed a group does not count as holding it",
         patches=(_holds_but(Custody.UNKNOWN),),
+        seeds=0,
     ),
     Mutant(
         name="stops-aloud",
@@ -206,16 +213,24 @@ MUTANTS = (
         name="released-unasked",
         breaks="an owner lets go for a node that does not say that it wants the group",
         patches=(Patch(Group, "_release_reason", _release_unasked),),
+        seeds=0,
     ),
     Mutant(
         name="unclean-ignored",
         breaks="a group is started although a node is known to hold it unclean",
         patches=(constant(Membership, "unclean_nodes", ()),),
+        faults=(
+            FaultKind.STOP_FAILS,
+            FaultKind.MONITOR_FAILS,
+            FaultKind.POWER_OFF,
+            FaultKind.ISOLATE,
+        ),
     ),
     Mutant(
         name="stop-failure-forgotten",
         breaks="a group whose stop failed counts as stopped",
         patches=(Patch(Group, "stop_failed", _forgets_that_it_did_not_stop),),
+        seeds=0,
     ),
     Mutant(
         name="stale-outcomes",
@@ -224,10 +239,12 @@ MUTANTS = (
             Patch(Group, "started", _any_outcome),
             Patch(Group, "stopped", _any_outcome),
         ),
+        seeds=0,
     ),
     Mutant(
         name="failure-forgotten",
         breaks="a node on which a group failed remains a candidate for it",
         patches=(Patch(Group, "_fail", _forgets_failure),),
+        seeds=0,
     ),
 )

@@ -35,11 +35,13 @@ MUTANTS = (
         name="pins-not-merged",
         breaks="an operator's move is known to the node that took the command only",
         patches=(Patch(engine, "adopt", _pins_stay),),
+        seeds=0,
     ),
     Mutant(
         name="standby-not-spread",
         breaks="standby is known to the node that took the command only",
         patches=(Patch(orders, "merge", lambda _: _nothing_spreads),),
+        seeds=0,
     ),
     Mutant(
         name="pin-ignored",
@@ -53,10 +55,12 @@ MUTANTS = (
                 ),
             ),
         ),
+        seeds=0,
     ),
     Mutant(
         name="pin-outlives-its-node",
         breaks="a pin does not end with its node's death, leave or standby",
         patches=(constant(candidates, "void_pin", None),),
+        seeds=0,
     ),
 )

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 
 from twinbeat.core import lease
 from twinbeat.core.beat import GroupView
-from twinbeat.core.effects import Effect, Serve
 from twinbeat.core.liveness import OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Timing
-from twinbeat.core.serving import Serving
-from twinbeat.core.units import LONG_AGO, Duration, GroupName, Instant
+from twinbeat.core.units import Duration, GroupName, Instant
+from twinbeat.sim.hands import Hands, WriteLease
 
 from .base import Mutant, Patch
 
@@ -22,12 +21,6 @@ def _every_beat_counts(
     peer: PeerWatch, _group: GroupName, own: OwnBeats, _mine: GroupView
 ) -> Instant:
     return Instant(own.spoke_at + peer.timing.lease)
-
-
-def _stronger_owner_ignored(
-    peer: PeerWatch, _group: GroupName, _own: OwnBeats, _mine: GroupView
-) -> Instant:
-    return peer.promised
 
 
 def _unacknowledged_is_quiet(real: Renewable) -> Renewable:
@@ -58,24 +51,15 @@ def _from_the_write(
     return renewable_until
 
 
-def _always_creates(
-    real: Callable[[Serving, Membership, GroupView, Instant, int, bool], list[Effect]],
-) -> Callable[[Serving, Membership, GroupView, Instant, int, bool], list[Effect]]:
-    def step(
-        self: Serving, members: Membership, mine: GroupView, now: Instant, seq: int, owns: bool
-    ) -> list[Effect]:
-        before = self.until
-        if before != LONG_AGO and owns and before <= now:
-            until = members.renewable_until(self._group, mine, now)
-            if until > now:
-                self.until = until
-                return [Serve(self._group, until, create=True)]
-        return real(self, members, mine, now, seq, owns)
-
-    return step
+def _writes_blindly(self: Hands, write: WriteLease) -> None:
+    """Write whatever the kernel holds, and do not look at the clock again."""
+    kernel, group = self._node.kernel, write.order.group
+    if kernel.write_lease(group, write.timeout, write.order.create) is not None:
+        kernel.write_lease(group, write.timeout, not write.order.create)
+    self._speaking.add(group)
 
 
-def _no_drift(timing: Timing) -> Duration:
+def _the_deadtime(timing: Timing) -> Duration:
     return Duration(timing.deadtime)
 
 
@@ -99,11 +83,6 @@ MUTANTS = (
         patches=(Patch(lease, "promised_by", lambda _: _every_beat_counts),),
     ),
     Mutant(
-        name="stronger-owner-ignored",
-        breaks="a peer that shows itself a stronger owner goes on promising",
-        patches=(Patch(lease, "promised_by", lambda _: _stronger_owner_ignored),),
-    ),
-    Mutant(
         name="unacknowledged-is-quiet",
         breaks="an owner does not wait for a peer that is heard and acknowledges too little",
         patches=(Patch(lease, "renewable_until", _unacknowledged_is_quiet),),
@@ -115,13 +94,18 @@ MUTANTS = (
     ),
     Mutant(
         name="renewal-creates",
-        breaks="a lapsed lease is created anew by the rules of a renewal",
-        patches=(Patch(Serving, "step", _always_creates),),
+        breaks="a renewal may create a lapsed lease, and no clock is read after the write",
+        patches=(Patch(Hands, "_write", lambda _: _writes_blindly),),
+        seeds=0,
     ),
     Mutant(
         name="no-margin",
-        breaks="the lease is as long as the deadtime: no margin for drift and writing",
-        patches=(Patch(Timing, "lease", lambda _: property(_no_drift)),),
+        breaks="lease and judge's limit are a deadtime: nothing is left for drift and writing",
+        patches=(
+            Patch(Timing, "lease", lambda _: property(_the_deadtime)),
+            Patch(Timing, "limit", lambda _: lambda timing, _lease: timing.deadtime),
+        ),
+        seeds=0,
     ),
     Mutant(
         name="acknowledged-later",

@@ -10,6 +10,7 @@ from twinbeat.core.membership import Membership
 from twinbeat.core.model import Timing
 from twinbeat.core.proofs import Verdict
 from twinbeat.core.units import Duration, Instant, LinkName
+from twinbeat.sim.faults import FaultKind
 
 from .base import Mutant, Patch, constant
 
@@ -48,9 +49,8 @@ def _no_quiet_on_top(real: Callable[[PeerWatch], Duration]) -> Callable[[PeerWat
 
 def _first_beat_acknowledges(real: Callable[..., Hearing]) -> Callable[..., Hearing]:
     def take(peer: PeerWatch, beat: Beat, link: LinkName, now: Instant, mine: OwnBeats) -> Hearing:
-        returned = not peer.heard
         hearing = real(peer, beat, link, now, mine)
-        if returned and hearing is Hearing.NEWER:
+        if hearing is Hearing.NEWER and peer.interval >= peer.timing.quiet:
             peer.reborn_at = now
         return hearing
 
@@ -87,15 +87,6 @@ def _any_life_acknowledges(real: Callable[..., None]) -> Callable[..., None]:
         peer.promised = mine.promise(ack.seq)
 
     return take_ack
-
-
-def _stale_seq(real: Callable[..., Hearing]) -> Callable[..., Hearing]:
-    def weigh(peer: PeerWatch, beat: Beat) -> Hearing:
-        hearing = real(peer, beat)
-        same_life = peer.beat is not None and beat.life == peer.beat.life
-        return Hearing.NEWER if hearing is Hearing.STALE and same_life else hearing
-
-    return weigh
 
 
 def _half_the_limit(timing: Timing, _lease: Duration) -> Duration:
@@ -141,13 +132,15 @@ MUTANTS = (
     ),
     Mutant(
         name="first-beat-acknowledges",
-        breaks="the first beat of a peer that reappears in its old life counts as an answer",
+        breaks="the first beat after a quiet time counts as an answer, in a peer's old life too",
         patches=(Patch(PeerWatch, "take", _first_beat_acknowledges),),
+        seeds=0,
     ),
     Mutant(
         name="goodbye-for-ever",
         breaks="a goodbye outlives the next life of the peer",
         patches=(Patch(PeerWatch, "take", _goodbye_for_ever),),
+        faults=(FaultKind.RESTART, FaultKind.FREEZE),
     ),
     Mutant(
         name="goodbye-while-holding",
@@ -158,25 +151,24 @@ MUTANTS = (
         name="any-life-acknowledges",
         breaks="an acknowledgement of an earlier life of this node counts for the present one",
         patches=(Patch(PeerWatch, "_take_ack", _any_life_acknowledges),),
-    ),
-    Mutant(
-        name="stale-seq",
-        breaks="a beat that was overtaken by a later one is taken in",
-        patches=(Patch(PeerWatch, "_weigh", _stale_seq),),
+        seeds=0,
     ),
     Mutant(
         name="asleep-is-silence",
         breaks="a node judges its peers by its own sleep: no silence starts anew after a stall",
         patches=(constant(Membership, "stalled", None),),
+        faults=(FaultKind.FREEZE, FaultKind.LOSS, FaultKind.CUT_PATH),
     ),
     Mutant(
         name="no-doubt",
         breaks="a peer that was gone stays gone after a stall of nearly a deadtime",
         patches=(constant(PeerWatch, "doubt", None),),
+        faults=(FaultKind.FREEZE, FaultKind.KILL, FaultKind.CUT_PATH),
     ),
     Mutant(
         name="generation-not-outgrown",
         breaks="a node that lost its counter does not jump above what the peers remember",
         patches=(constant(Engine, "_outgrow", None),),
+        faults=(FaultKind.KILL, FaultKind.FORGET),
     ),
 )

@@ -1,0 +1,445 @@
+"""Rules that random schedules hardly ever break: each has a schedule of its own here.
+
+Every one is played twice. With the rules as they stand nobody complains, and what the last line
+asks for is so; with the mutant of the test's name it is not. A `bool` says whether all was well.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sim_runs import NODE1, NODE2, calm
+from sim_stage import WEB, Script, Stage
+
+from twinbeat.core.effects import AskArbiter, SendBeat
+from twinbeat.core.events import (
+    FailbackRequested,
+    GroupStopped,
+    HandoverRequested,
+    ResourceFailed,
+    StandbyRequested,
+)
+from twinbeat.core.model import Failback, Proof
+from twinbeat.core.units import MS, Duration
+from twinbeat.sim.agents import Conduct
+from twinbeat.sim.checkers import Phase
+from twinbeat.sim.hands import WriteLease
+from twinbeat.sim.mutants import MUTANTS
+from twinbeat.sim.options import model_of
+from twinbeat.sim.store import Loss
+
+Schedule = Callable[[], bool]
+SCHEDULES: dict[str, Schedule] = {}
+
+
+def schedule(play: Schedule) -> Schedule:
+    """Note a schedule for the mutant that it is named after."""
+    SCHEDULES[play.__name__.replace("_", "-")] = play
+    return play
+
+
+# Silence.
+
+
+@schedule
+def asleep_is_silence() -> bool:
+    """node2 sleeps for less than a deadtime; the beats of that time and one more are lost."""
+    stage = Stage()
+    stage.run(5)
+    stage.cut("12")
+    stage.node2.freeze()
+    stage.run(900)
+    stage.node2.thaw()
+    stage.run(150)
+    stage.mend()
+    stage.run(1000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def no_doubt() -> bool:
+    """node1 knows that node2 is dead, and sleeps while it comes back and takes over, unheard."""
+    stage = Stage()
+    stage.node2.power_off()
+    stage.run(3000)
+    stage.node1.freeze()
+    stage.run(100)
+    stage.cut("21")
+    stage.node2.boot()
+    stage.run(3000)
+    assert stage.serving() == [NODE2]
+    stage.node1.thaw()
+    stage.run(300)
+    return not stage.said()
+
+
+@schedule
+def first_beat_acknowledges() -> bool:
+    """node1 sleeps nearly a lease, hears node2 of before, and then neither hears the other."""
+    stage = Stage()
+    stage.run(5)
+    stage.cut("12")
+    stage.node1.freeze()
+    stage.run(920)
+    stage.cut("21")
+    stage.node1.thaw()
+    stage.run(1000)
+    return not stage.said()
+
+
+@schedule
+def any_life_acknowledges() -> bool:
+    """node1 restarts, and an old beat of node2 comes late: it acknowledges the life before."""
+    script = Script()
+    stage = Stage(nature=script, booted=False)
+    stage.node1.boot()
+    stage.node2.boot()
+    stage.run(5)
+    stage.cut("21")
+    stage.run(850)
+    stage.mend()
+    script.late["21"] = Duration(3000 * MS)
+    stage.run(100)  # node2 has said that it does not hold the group.
+    stage.node1.kill()
+    stage.run(1900)
+    assert stage.serving() == [NODE2]
+    script.late["21"] = Duration(60_000 * MS)
+    stage.node1.boot()
+    stage.run(2000)
+    return not stage.said()
+
+
+# Claims and custody.
+
+
+@schedule
+def answers_never_expire() -> bool:
+    """node2 is frozen with an answer to its claim in its socket, and node1 takes over meanwhile."""
+    stage = Stage()
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(12)  # node1 has stopped.
+    stage.node2.trap(SendBeat, stage.node2.freeze)
+    stage.run(5000)
+    assert stage.node2.frozen
+    assert stage.serving() == [NODE1]
+    stage.node2.thaw()
+    stage.run(1000)
+    return not stage.said()
+
+
+@schedule
+def terms_ignored() -> bool:
+    """node1 stood still while node2 was given the group: the arbiter's owner must not yield."""
+    stage = Stage(Proof.ARBITER, options=replace(calm(proof=Proof.ARBITER), failback=Failback()))
+    stage.cut("21")
+    stage.node1.pause()
+    stage.run(5000)
+    assert stage.serving() == [NODE2]
+    stage.mend()
+    stage.node1.resume()
+    stage.run(1000)
+    return stage.serving() == [NODE2] and stage.running() == [NODE2] and not stage.said()
+
+
+@schedule
+def released_unasked() -> bool:
+    """node1 has read a configuration that prefers node2, which has not: node1 must keep it."""
+    stage = Stage()
+    stage.node1.reload(model_of(calm(), turn=1))
+    stage.run(5000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def stale_outcomes() -> bool:
+    """The outcome of an earlier stop is told while the present one still goes on."""
+    stage = Stage()
+    stage.node1.agents.slowness = 100
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(100)
+    stage.node1.tell(GroupStopped(1, WEB))
+    stage.run(500)
+    return not stage.said()
+
+
+@schedule
+def stops_aloud() -> bool:
+    """A cut is mended while the weaker owner's agents are slow to stop."""
+    stage = Stage()
+    stage.cut("12", "21")
+    stage.run(3000)
+    stage.node1.agents.slowness = 100
+    stage.mend()
+    stage.run(2000)
+    return not stage.said()
+
+
+@schedule
+def unclean_ignored() -> bool:
+    """node1 could not stop the group and dies: nobody may start it."""
+    stage = Stage()
+    stage.node1.agents.stops[None] = Conduct.FAILS
+    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.run(500)
+    stage.node1.power_off()
+    stage.run(3000)
+    return not stage.running() and not stage.said()
+
+
+def both_at_once(stage: Stage) -> bool:
+    """Let both nodes come back into service at one instant, and each claim the group."""
+    for number, node in enumerate((NODE1, NODE2)):
+        stage.node1.tell(StandbyRequested(number, node, True))
+    stage.run(1000)
+    assert not stage.running()
+    stage.node1.tell(StandbyRequested(3, NODE1, False))
+    stage.node2.tell(StandbyRequested(4, NODE2, False))
+    stage.run(1000)
+    return len(stage.running()) == 1 and not stage.said()
+
+
+@schedule
+def any_acknowledgement() -> bool:
+    """Both nodes claim at one instant; what each knows of the other is from before."""
+    return both_at_once(Stage())
+
+
+@schedule
+def strength_from_a_view() -> bool:
+    """Both nodes claim at one instant, and each is preferred by its own configuration."""
+    return both_at_once(Stage(turns=(0, 1)))
+
+
+def restarted_owner() -> bool:
+    """node2 owns the group; its daemon is killed and comes back at once, its scripts are slow."""
+    stage = Stage(options=replace(calm(), failback=Failback()))
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(1000)
+    assert stage.serving() == [NODE2]
+    stage.node1.tell(FailbackRequested(2, WEB))
+    stage.node2.kill()
+    stage.node2.agents.slowness = 100
+    stage.node2.boot()
+    stage.run(3000)
+    return not stage.said()
+
+
+@schedule
+def says_stopped_unprobed() -> bool:
+    """A new daemon has not looked yet what the one before it left running."""
+    return restarted_owner()
+
+
+@schedule
+def unknown_holds_nothing() -> bool:
+    """A new daemon says that it does not know yet."""
+    return restarted_owner()
+
+
+@schedule
+def stop_failure_forgotten() -> bool:
+    """node1 is to hand over, and cannot stop."""
+    stage = Stage()
+    stage.node1.agents.stops[None] = Conduct.FAILS
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(2000)
+    return stage.running() == [NODE1] and not stage.said()
+
+
+@schedule
+def failure_forgotten() -> bool:
+    """A resource fails on node1: another node is tried, not the same again."""
+    stage = Stage()
+    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.run(1000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
+# What operators order.
+
+
+def placed(stage: Stage) -> bool:
+    """Return whether the group is where it belongs when all has had its time."""
+    stage.run(3000)
+    stage.enter(Phase.QUIET)
+    return not stage.said()
+
+
+@schedule
+def pins_not_merged() -> bool:
+    """A handover is ordered at the node that is to take the group."""
+    stage = Stage()
+    stage.node2.tell(HandoverRequested(1, WEB, NODE2))
+    return placed(stage)
+
+
+@schedule
+def pin_ignored() -> bool:
+    """A handover is ordered at the owner."""
+    stage = Stage()
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    return placed(stage)
+
+
+@schedule
+def standby_not_spread() -> bool:
+    """node1 is sent to standby by a command at node2."""
+    stage = Stage()
+    stage.node2.tell(StandbyRequested(1, NODE1, True))
+    return placed(stage)
+
+
+@schedule
+def pin_outlives_its_node() -> bool:
+    """A group was moved to node2, which dies and comes back: it is no longer wanted there."""
+    stage = Stage()
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(1000)
+    stage.node2.power_off()
+    stage.run(3000)
+    stage.node2.boot()
+    stage.run(3000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+# The lease.
+
+
+@schedule
+def no_margin() -> bool:
+    """node1's clock runs slow and node2's fast, and node1's daemon is killed."""
+    stage = Stage()
+    stage.node1.clock.set_rate(-10_000)
+    stage.node2.clock.set_rate(10_000)
+    stage.run(1000)
+    stage.node1.trap(SendBeat, lambda: stage.world.at(stage.after(5), stage.node1.kill))
+    stage.run(3000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
+@schedule
+def renewal_creates() -> bool:
+    """node1 is stopped between the reckoning of a renewal's timeout and its writing."""
+    stage = Stage()
+    stage.node1.trap(WriteLease, stage.node1.freeze, before=True)
+    stage.run(900)
+    stage.cut("21")
+    stage.run(2000)
+    assert stage.serving() == [NODE2]
+    stage.node1.thaw()
+    stage.run(300)
+    return not stage.said()
+
+
+# The arbiter.
+
+
+def arbitrated() -> Stage:
+    return Stage(Proof.ARBITER)
+
+
+@schedule
+def claim_not_bound() -> bool:
+    """node2 claims, and stands still while node1 takes the group anew."""
+    stage = arbitrated()
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(12)
+    stage.node2.trap(SendBeat, stage.node2.pause)
+    stage.run(5)  # The answer to its claim waits in its socket.
+    stage.cut("12")
+    stage.run(5000)
+    assert stage.serving() == [NODE1]
+    record = stage.world.arbiter.store.groups[WEB]
+    stage.node2.resume()
+    stage.run(500)
+    return stage.world.arbiter.store.groups[WEB] == record
+
+
+@schedule
+def record_not_looked_at() -> bool:
+    """node1 lost the group to node2, hears the arbiter and not node2: its resources must stop."""
+    stage = arbitrated()
+    stage.cut("12", "21")
+    stage.world.arbiter.losses[NODE1] = Loss.REQUEST
+    stage.run(4000)
+    assert stage.serving() == [NODE2]
+    stage.world.arbiter.losses.clear()
+    stage.run(2000)
+    return stage.running() == [NODE2] and not stage.said()
+
+
+@schedule
+def still_from_the_request() -> bool:
+    """A reply to node2 is slow, and node1 renews between the request and its execution."""
+    stage = arbitrated()
+    arbiter = stage.world.arbiter
+
+    def usual() -> None:
+        arbiter.slow = Duration(0)
+
+    def slow() -> None:
+        arbiter.slow = Duration(700 * MS)
+        stage.node2.trap(AskArbiter, usual)
+
+    stage.run(100)
+    stage.cut("12", "21")
+    stage.node2.trap(AskArbiter, slow, before=True)
+    stage.run(710)  # node1 has just renewed, and node2's request is still on its way.
+    stage.node1.kill()
+    stage.run(4000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
+@schedule
+def outage_is_silence() -> bool:
+    """The arbiter was away, the nodes do not hear each other: nobody is deposed on its return."""
+    stage = arbitrated()
+    stage.cut("12", "21")
+    stage.run(500)
+    stage.world.arbiter.down = True
+    stage.run(5000)
+    life = stage.world.arbiter.store.nodes[NODE1].life
+    stage.world.arbiter.down = False
+    stage.world.arbiter.losses[NODE1] = Loss.REQUEST
+    stage.run(350)  # node2 is answered again, and node1 not yet.
+    stage.world.arbiter.losses.clear()
+    stage.run(5000)
+    node1 = stage.world.arbiter.store.nodes[NODE1]
+    return stage.running() == [NODE1] and node1.life == life and not node1.deposed
+
+
+@schedule
+def no_keeping_by_acks() -> bool:
+    """The arbiter is away and all nodes hear each other: the owner serves on."""
+    stage = arbitrated()
+    stage.world.arbiter.down = True
+    stage.run(5000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def record_without_unclean() -> bool:
+    """node1 could not stop, which only the arbiter hears, and dies: nobody may start the group."""
+    stage = arbitrated()
+    stage.cut("12", "21")
+    stage.node1.agents.stops[None] = Conduct.FAILS
+    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.run(600)
+    stage.node1.kill()
+    stage.run(6000)
+    return stage.running() == [NODE1] and not stage.said()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_all_is_well_by_the_rules(name: str) -> None:
+    assert SCHEDULES[name]()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_it_is_not_when_the_rule_is_broken(name: str) -> None:
+    with MUTANTS[name].applied():
+        assert not SCHEDULES[name]()
+
+
+def test_every_mutant_that_no_seed_catches_has_a_schedule() -> None:
+    assert {name for name, mutant in MUTANTS.items() if not mutant.seeds} <= SCHEDULES.keys()
