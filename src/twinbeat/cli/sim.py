@@ -11,6 +11,14 @@ NODES_MIN, NODES_MAX = 2, 7
 MINUTES_MAX = 24 * 60
 SEEDS_MAX = 10_000_000
 
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME-or-FILE",
+        help="Play a scenario instead: a file, or the name of one in scenarios/; may be repeated.",
+    ),
+]
+
 
 def sim(
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Play this one run.")] = None,
@@ -20,13 +28,7 @@ def sim(
     jobs: Annotated[
         int, typer.Option(metavar="J", min=1, max=256, help="Processes that play --seeds.")
     ] = 1,
-    scenario: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME-or-FILE",
-            help="Play a scenario instead: a file, or the name of one in scenarios/ (repeatable).",
-        ),
-    ] = None,
+    scenario: Scenarios = None,
     nodes: Annotated[
         int | None,
         typer.Option(metavar="2..7", min=NODES_MIN, max=NODES_MAX, help="[default: drawn]"),

@@ -236,10 +236,10 @@ class LabStage:
         try:
             async with Client(self.nodes[asked].place.socket, ANSWER_S) as client:
                 match step:
-                    case do.Handover(_, to):
-                        await client.handover(GROUP, self._full(to))
-                    case do.FailBack():
-                        await client.failback(GROUP)
+                    case do.Handover(group, to):
+                        await client.handover(_group(group), self._full(to))
+                    case do.FailBack(group):
+                        await client.failback(_group(group))
                     case do.Standby(node, switch):
                         await client.standby(switch == "on", self._full(node))
                     case do.Maintenance(switch, node):
@@ -251,7 +251,7 @@ class LabStage:
         return None
 
     def _full(self, node: NodeName | None) -> str | None:
-        return self.nodes[node].name if node else None
+        return self.nodes[node].name if node in self.nodes else node
 
     # What is seen.
 
@@ -303,6 +303,10 @@ class LabStage:
     def ended(self, node: NodeName) -> bool:
         """Tell whether the daemon ended by itself, with the exit code of a clean end."""
         return node in self._left
+
+
+def _group(name: GroupName) -> str:
+    return GROUP if name == WEB else name
 
 
 async def _view(node: Node) -> View:
