@@ -23,6 +23,7 @@ from twinbeat.core.model import Failback, Proof
 from twinbeat.core.units import MS, Duration
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import Phase
+from twinbeat.sim.devices import Manner
 from twinbeat.sim.hands import WriteLease
 from twinbeat.sim.mutants import MUTANTS
 from twinbeat.sim.options import model_of
@@ -101,12 +102,27 @@ def any_life_acknowledges() -> bool:
     script.late["21"] = Duration(3000 * MS)
     stage.run(100)  # node2 has said that it does not hold the group.
     stage.node1.kill()
-    stage.run(1900)
+    stage.run(1300)
     assert stage.serving() == [NODE2]
     script.late["21"] = Duration(60_000 * MS)
     stage.node1.boot()
     stage.run(2000)
     return not stage.said()
+
+
+@schedule
+def generation_not_outgrown() -> bool:
+    """node1 has lived three times and forgets it: it must be heard all the same."""
+    stage = Stage()
+    for _ in range(3):
+        stage.node1.kill()
+        stage.node1.boot()
+        stage.run(3000)
+    stage.node1.kill()
+    stage.node1.forget()
+    stage.node1.boot()
+    stage.run(6000)
+    return stage.serving() == [NODE1] and not stage.said()
 
 
 # Claims and custody.
@@ -331,6 +347,40 @@ def renewal_creates() -> bool:
     return not stage.said()
 
 
+@schedule
+def unacknowledged_is_quiet() -> bool:
+    """node2 does not hear node1, which hears node2, a little late."""
+    script = Script()
+    stage = Stage(nature=script)
+    script.late["21"] = Duration(100 * MS)
+    stage.run(1000)
+    stage.cut("12")
+    stage.run(3000)
+    return not stage.said()
+
+
+# Fencing.
+
+
+@schedule
+def failure_confirms() -> bool:
+    """The device says that it could not."""
+    stage = Stage(Proof.FENCE)
+    stage.world.devices.manners[NODE1] = Manner.FAILS
+    stage.cut("12", "21")
+    stage.run(6000)
+    return not stage.said()
+
+
+@schedule
+def never_fences() -> bool:
+    """The owner's daemon is killed: it has to be fenced, or nobody ever takes over."""
+    stage = Stage(Proof.FENCE)
+    stage.node1.kill()
+    stage.run(6000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
 # The arbiter.
 
 
@@ -338,9 +388,8 @@ def arbitrated() -> Stage:
     return Stage(Proof.ARBITER)
 
 
-@schedule
-def claim_not_bound() -> bool:
-    """node2 claims, and stands still while node1 takes the group anew."""
+def taken_meanwhile() -> bool:
+    """node2 claims, and stands still while node1 takes the group anew; return whose it is then."""
     stage = arbitrated()
     stage.node1.tell(HandoverRequested(1, WEB, NODE2))
     stage.run(12)
@@ -353,6 +402,53 @@ def claim_not_bound() -> bool:
     stage.node2.resume()
     stage.run(500)
     return stage.world.arbiter.store.groups[WEB] == record
+
+
+@schedule
+def claim_not_bound() -> bool:
+    """A claim from before a pause must not take what was taken in it."""
+    return taken_meanwhile()
+
+
+@schedule
+def takes_what_it_reads() -> bool:
+    """Nor must it when the owner would not notice."""
+    return taken_meanwhile()
+
+
+@schedule
+def acks_of_the_living() -> bool:
+    """node1 reaches neither the arbiter nor node2, which it judges dead: it must stay dark."""
+    stage = arbitrated()
+    stage.cut("12", "21")
+    stage.world.arbiter.losses[NODE1] = Loss.REQUEST
+    stage.run(4000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
+@schedule
+def granted_from_the_reply() -> bool:
+    """The reply to node1's renewal is slow, and node1 does not live to hear of the next one."""
+    stage = arbitrated()
+    arbiter = stage.world.arbiter
+
+    def slow_reply() -> None:
+        arbiter.slow = Duration(600 * MS)
+        stage.world.at(stage.after(1.1), usual)
+
+    def usual() -> None:
+        arbiter.slow = Duration(0)
+
+    stage.cut("12", "21")
+    stage.run(180)
+    stage.node2.freeze()
+    stage.run(70)  # Now the nodes are out of step.
+    stage.node2.thaw()
+    stage.node1.trap(AskArbiter, lambda: stage.world.at(stage.after(0.5), slow_reply))
+    stage.run(850)
+    stage.node1.kill()
+    stage.run(3000)
+    return stage.serving() == [NODE2] and not stage.said()
 
 
 @schedule

@@ -120,6 +120,7 @@ MUTANTS = (
             constant(Arbitration, "revoked", None),
         ),
         proof=Proof.ARBITER,
+        seeds=0,
     ),
     Mutant(
         name="claim-not-bound",
@@ -155,12 +156,14 @@ MUTANTS = (
         breaks="without the arbiter an owner goes on by the word of those that it believes alive",
         patches=(Patch(lease, "promised_by_all", _acks_of_the_living),),
         proof=Proof.ARBITER,
+        seeds=0,
     ),
     Mutant(
         name="granted-from-the-reply",
         breaks="the arbiter's lease counts from the reply, not from the sending of the renewal",
         patches=(Patch(Arbitration, "_read", _granted_from_the_reply),),
         proof=Proof.ARBITER,
+        seeds=0,
     ),
     Mutant(
         name="still-from-the-request",

@@ -77,6 +77,7 @@ MUTANTS = (
         breaks="a device that says it could not is believed to have done it",
         patches=(Patch(Fencing, "take", _failure_confirms),),
         proof=Proof.FENCE,
+        seeds=0,
     ),
     Mutant(
         name="ordered-is-confirmed",
@@ -89,5 +90,6 @@ MUTANTS = (
         breaks="no fencing is ever ordered",
         patches=(Patch(Fencing, "step", _orders_nothing),),
         proof=Proof.FENCE,
+        seeds=0,
     ),
 )

@@ -33,7 +33,8 @@ def _unacknowledged_is_quiet(real: Renewable) -> Renewable:
         now: Instant,
         awake: Instant,
     ) -> Instant:
-        answering = [peer for peer in peers if peer.promised > now]
+        fresh = now + timing.lease - timing.quiet
+        answering = [peer for peer in peers if peer.promised > fresh]
         return real(answering, timing, group, own, mine, now, awake)
 
     return renewable_until
@@ -84,8 +85,9 @@ MUTANTS = (
     ),
     Mutant(
         name="unacknowledged-is-quiet",
-        breaks="an owner does not wait for a peer that is heard and acknowledges too little",
+        breaks="who acknowledged nothing new for the quiet time counts as quiet, though it is heard",
         patches=(Patch(lease, "renewable_until", _unacknowledged_is_quiet),),
+        seeds=0,
     ),
     Mutant(
         name="lease-from-the-write",
