@@ -3,7 +3,7 @@
 import json
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,9 +37,15 @@ class Order:
     shrink: bool = True
 
     def options(self, seed: int) -> Options:
-        """Draw the options of a seed."""
+        """Draw the options of a seed; a mutant knows best with which ones it is found."""
         given = Given(nodes=self.nodes, proof=self.proof, minutes=self.minutes, calm=self.calm)
-        return draw(seed, given)
+        if self.mutant is None:
+            return draw(seed, given)
+        from twinbeat.sim.mutants import MUTANTS
+
+        mutant = MUTANTS[self.mutant]
+        nodes, proof = given.nodes or mutant.nodes, given.proof or mutant.proof
+        return mutant.tuned(draw(seed, replace(given, nodes=nodes, proof=proof)))
 
     def breaking(self) -> AbstractContextManager[object]:
         """Return the time in which the mutant's rule is broken."""
