@@ -11,8 +11,8 @@ from twinbeat.lab.files import TIMINGS
 from twinbeat.lab.kernel import MS
 from twinbeat.lab.node import LogLine
 from twinbeat.lab.ownership import Standing
-from twinbeat.lab.stage import Mark
 from twinbeat.lab.result import Result, Scene
+from twinbeat.lab.stage import Mark
 from twinbeat.lab.steps import BY_NAME, STEPS, Situation, judge, way
 from twinbeat.lab.view import Span, Summary
 

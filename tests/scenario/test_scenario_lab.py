@@ -17,7 +17,7 @@ from scenario_files import FILES, script
 from twinbeat.lab.play import check, timing_of
 from twinbeat.scenario import ScriptError, parse
 
-SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 4
 PATIENCE_S = 120
 
 Played = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
