@@ -42,11 +42,14 @@ _REPEATING = frozenset({
 
 _REASONS = (
     ("failback to", frozenset(FaultKind) - _MOVES_NOTHING),
-    ("an operator moved it", _ORDERS),
+    ("an operator moved it", frozenset(FaultKind) - _MOVES_NOTHING),
     (" left the cluster", _GOODBYES),
     (" is dead", _SILENCES),
 )
-"""What a reason in the journal says, and the kinds of faults that bring it about."""
+"""What a reason in the journal says, and the kinds of faults that bring it about.
+
+A preference and a pin say only where a group goes; anything may have made it go there once more.
+"""
 
 
 @dataclass(slots=True)
@@ -146,6 +149,8 @@ class Causes(Checker):
         """Return what one cause may be used for by this start."""
         once = (group, "failback") if failback else (group, node.name)
         uses: list[tuple[object, ...]] = [once]
+        if cause.kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
+            uses.append((*once, "back"))
         if cause.kind in _REPEATING:
             silences = (self.hearing.last_of(node.name, peer) for peer in node.model.nodes)
             uses.append((group, failback, node.name, *silences))
