@@ -107,6 +107,14 @@ def test_paragraphs_are_parted_by_blank_lines_and_titled_by_their_prose() -> Non
     assert not script.transcript
 
 
+def test_last_words_are_kept() -> None:
+    text = "# Prose.\n\n# More prose.\n\nboot node1\n\n# Last words.\n"
+    script = parse(text, "a.txt")
+    assert [paragraph.number for paragraph in script.paragraphs] == [1, 7]
+    assert script.paragraphs[0].title == "Prose"
+    assert script.text == text
+
+
 def test_a_transcript_keeps_its_prose_and_has_its_output_below_the_rule() -> None:
     text = "# Prose.\nboot node1  # it\n----\n  0 node1 boot\n\nmend\n"
     script = parse(text, "a.txt")

@@ -114,6 +114,8 @@ async def play(script: Script, stage: Stage, begin: Callable[[str], None]) -> As
     player = Player(script, LabStage(stage, lambda p: begin(f"{script.name}: {p.title}")))
     before = stage.owner_seen()
     async for paragraph in player.paragraphs():
+        if not paragraph.lines:
+            continue  # Some last words.
         window = Span(player.since, await stage.settle())
         problems = [f"line {found.line}: {found.message}" for found in player.findings]
         name = f"{script.name}:{paragraph.number}"

@@ -179,6 +179,8 @@ class _Reader:
             elif part:
                 yield number - len(part), part
                 part = []
+        if part:
+            yield len(self.lines) + 1 - len(part) + 1, part[:-1]
 
     def _paragraph(self, first: int, text: list[str]) -> Paragraph:
         rule = text.index(RULE) if RULE in text else len(text)
