@@ -151,7 +151,8 @@ def test_a_fault_that_lasts_is_used_for_every_silence() -> None:
     ("kind", "because", "complaints"),
     [
         (FaultKind.HANDOVER, "node1 released it: an operator moved it to node2", 0),
-        (FaultKind.KILL, "node1 released it: an operator moved it to node2", 1),
+        (FaultKind.KILL, "node1 released it: an operator moved it to node2", 0),
+        (FaultKind.FORGERY, "node1 released it: an operator moved it to node2", 1),
         (FaultKind.RESTART, "node1 left the cluster", 0),
         (FaultKind.HANDOVER, "node1 left the cluster", 1),
         (FaultKind.HANDOVER, DEAD, 1),

@@ -9,7 +9,7 @@ from sim_runs import NODE1, NODE2, fault
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import StartGroup
-from twinbeat.core.events import CleanupRequested, ResourceFailed
+from twinbeat.core.events import CleanupRequested, LeaseLapsed, ResourceFailed
 from twinbeat.core.model import Proof
 from twinbeat.core.units import SECOND, milliseconds
 from twinbeat.sim.agents import Conduct
@@ -98,6 +98,21 @@ def test_a_partition_excuses_nobody_once_the_weaker_heard_the_stronger() -> None
         stage.mend()
         stage.run(1000)
     assert "web is served by node1 and node2" in stage.said()[0]
+
+
+def test_a_daemon_that_is_stopped_for_a_while_in_a_partition_is_excused_still() -> None:
+    stage = Stage()
+    stage.cut("12", "21")
+    stage.run(3000)
+    stage.node2.freeze()
+    stage.run(400)
+    stage.node2.thaw()
+    stage.run(1000)
+    stage.node1.kernel.lose_leases()
+    stage.node1.tell(LeaseLapsed(WEB, "it was flushed"))
+    stage.run(1000)
+    assert stage.serving() == [NODE1, NODE2]
+    assert stage.said() == []
 
 
 def test_a_dead_daemon_leaves_its_lease_in_a_partition_and_no_more() -> None:

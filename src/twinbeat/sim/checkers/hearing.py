@@ -25,6 +25,8 @@ class _Ear:
     heard_true: Instant = LONG_AGO
     both_up: Instant = LONG_AGO
     """Since when both daemons run without a break, by the hearer's clock."""
+    alone: bool = False
+    """Whether the hearer is entitled to do without this peer until it hears it."""
     alone_true: Instant = LONG_AGO
     """When the hearer was last entitled to do without this peer, in true time."""
 
@@ -50,7 +52,7 @@ class Hearing(Watcher):
         """Note a newer beat."""
         ear = self._ear(node.name, beat.node)
         self._note_alone(node, ear)
-        ear.beat, ear.heard_true = beat, self._world.now
+        ear.beat, ear.heard_true, ear.alone = beat, self._world.now, False
         ear.heard_at = node.clock.local(self._world.now)
 
     def sent(self, node: Node, beat: Beat) -> None:
@@ -70,6 +72,7 @@ class Hearing(Watcher):
             self._awake[name] = local
             for other in node.model.peers(name):
                 self._ears[name, other] = _Ear()
+                self._ear(other, name).alone = False
         if node.running:
             away_true, away_local = self._away_since.pop(name, (now, local))
             if local - away_local > node.model.timing.stall:
@@ -97,6 +100,8 @@ class Hearing(Watcher):
         since = max(ear.heard_at, ear.both_up)
         silence = hearer.clock.local(self._world.now) - since
         if since != LONG_AGO and silence >= hearer.model.timing.quiet:
+            ear.alone = True
+        if ear.alone:
             ear.alone_true = self._world.now
 
     # What follows.
@@ -156,7 +161,8 @@ class Hearing(Watcher):
     def alone_at(self, hearer: Node, speaker: NodeName) -> Instant:
         """Return when the hearer last had lost every beat of the speaker for the quiet time.
 
-        True time; `LONG_AGO` if never. Beats count as lost only while both daemons run.
+        True time; `LONG_AGO` if never. Beats count as lost only while both daemons run; a silence
+        that was long enough is not made shorter by a daemon that is stopped for a while in it.
         """
         ear = self._ear(hearer.name, speaker)
         if hearer.running and self._world.nodes[speaker].running:

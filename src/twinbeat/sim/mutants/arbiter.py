@@ -8,12 +8,11 @@ from twinbeat.core.beat import GroupView
 from twinbeat.core.effects import Effect
 from twinbeat.core.liveness import OwnBeats, PeerWatch
 from twinbeat.core.model import Proof
-from twinbeat.core.proofs import Outcome, Verdict
+from twinbeat.core.proofs import Outcome
 from twinbeat.core.records import Records, Take
 from twinbeat.core.units import LONG_AGO, GroupName, Instant
 
 from .base import Mutant, Patch, constant
-from .silence import everywhere
 
 
 def _owned_by_name(self: Arbitration, group: GroupName) -> bool:
@@ -40,10 +39,6 @@ def _depose_without_waiting(
         real(self, peer, now, out)
 
     return depose
-
-
-def _soon_silent(peer: PeerWatch, _peers: Iterable[PeerWatch]) -> Verdict:
-    return Verdict(not peer.heard or peer.late, "the record alone decides")
 
 
 def _acks_of_the_living(
@@ -143,12 +138,6 @@ MUTANTS = (
         name="challenges-at-once",
         breaks="an owner is deposed however short its record has stood still",
         patches=(Patch(Arbitration, "_depose", _depose_without_waiting),),
-        proof=Proof.ARBITER,
-    ),
-    Mutant(
-        name="record-alone-decides",
-        breaks="a peer that is merely late is deposed when its record stands still",
-        patches=everywhere(_soon_silent),
         proof=Proof.ARBITER,
     ),
     Mutant(

@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         name="unacknowledged-is-quiet",
-        breaks="who acknowledged nothing new for the quiet time counts as quiet, though it is heard",
+        breaks="who acknowledged nothing new for the quiet time counts as quiet, though heard",
         patches=(Patch(lease, "renewable_until", _unacknowledged_is_quiet),),
         seeds=0,
     ),
