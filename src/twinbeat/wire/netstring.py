@@ -92,25 +92,48 @@ def read(data: bytes, depth: int = 0) -> Message:
     if not (data.startswith(BEGIN) and data.endswith(END)):
         raise WireError(Reason.MALFORMED, "a message without its begin or end mark")
     fields: list[Field] = []
+    sample = _sample(len(data)) if depth == 0 else []
     at, end = len(BEGIN), len(data) - len(END)
     while at < end:
-        colon = data.find(b":", at, at + LENGTH_DIGITS + 1)
-        length = _length(data[at:colon]) if colon > 0 else None
-        if length is None:
-            raise WireError(Reason.MALFORMED, f"no field at byte {at}: {shown(data[at:end])}")
-        start, stop = colon + 1, colon + 1 + length
-        if stop >= end or data[stop] != COMMA:
-            raise WireError(Reason.MALFORMED, f"wrong length at byte {at}: {shown(data[at:end])}")
-        if len(fields) == MAX_FIELDS:
+        index = len(fields)
+        if index < len(sample) and data.startswith(sample[index][0], at):
+            written, field = sample[index]
+        elif index < MAX_FIELDS:
+            written, field = _next_field(data, at, end, depth)
+            if not isinstance(field[1], Message):
+                sample[index : index + 1] = [(written, field)]
+        else:
             raise WireError(Reason.TOO_MANY, f"more than {MAX_FIELDS} fields")
-        body = data[start:stop]
-        fields.append(_field(body) or _struct(body, depth))
-        at = stop + 1
+        fields.append(field)
+        at += len(written)
     return Message(fields)
 
 
-# What repeats is read once and then known by its bytes: the lengths, most fields of a heartbeat,
-# and the names of the others. It makes reading one four times as fast.
+def _next_field(data: bytes, at: int, end: int, depth: int) -> tuple[bytes, Field]:
+    """Read the field at a place; return how it is written, and what it says."""
+    colon = data.find(b":", at, at + LENGTH_DIGITS + 1)
+    length = _length(data[at:colon]) if colon > 0 else None
+    if length is None:
+        raise WireError(Reason.MALFORMED, f"no field at byte {at}: {shown(data[at:end])}")
+    start, stop = colon + 1, colon + 1 + length
+    if stop >= end or data[stop] != COMMA:
+        raise WireError(Reason.MALFORMED, f"wrong length at byte {at}: {shown(data[at:end])}")
+    body = data[start:stop]
+    return data[at : stop + 1], _field(body) or _struct(body, depth)
+
+
+# What repeats is read once and then known by its bytes: the fields of the last message of the same
+# length, at the same place; else the lengths, most fields of a heartbeat, and the names of the
+# others. It makes reading one ten times as fast.
+
+
+@lru_cache(maxsize=64)
+def _sample(_length_of_message: int) -> list[tuple[bytes, Field]]:
+    """Return the fields of the last messages of a length, each as it was written, to be kept up.
+
+    A message within one is not among them: it can be changed by whoever it is given to.
+    """
+    return []
 
 
 @lru_cache(maxsize=256)
