@@ -99,13 +99,15 @@ class OneOwner(Checker):
                     self._expire((group, one, two), self.world.now)
 
     def lived(self, node: Node, what: str) -> None:
-        """Give the lease of a daemon that ceased to run its time, and no more."""
-        if node.running:
-            return
+        """Give the lease of a daemon that ceased to run its time, and no more until it goes on."""
         lease = node.model.timing.lease * 102 // 100 + MS
-        for (group, one, two), dual in self._duals.items():
-            if dual.limit == CUT and node.name in (one, two) and what != "pause":
-                self._expire((group, one, two), Instant(self.world.now + lease))
+        for pair, dual in self._duals.items():
+            if dual.limit != CUT or node.name not in pair[1:]:
+                continue
+            if node.running:
+                dual.until = NEVER
+            elif what != "pause":
+                self._expire(pair, Instant(self.world.now + lease))
 
     def finish(self) -> None:
         """Count what still lasts."""
