@@ -157,6 +157,25 @@ def test_goodbye_needs_that_nothing_is_held(peer: PeerWatch, mine: OwnBeats) -> 
     assert peer.custody(WEB) is Custody.STOPPED
 
 
+def test_a_goodbye_that_does_not_echo_this_life_may_be_a_recording(
+    peer: PeerWatch, mine: OwnBeats
+) -> None:
+    """Its sender may be back in a later life, and serve: protocol 2.1."""
+    peer.take(beat(1, leaving=True), LINK, at(1200), mine)
+    assert (peer.liveness, peer.gone) == (Liveness.DEAF, False)
+    peer.take(beat(2, acked=1, acked_life=Life(4, 44), leaving=True), LINK, at(1400), mine)
+    assert (peer.liveness, peer.gone) == (Liveness.DEAF, False)
+
+
+def test_a_shortened_lease_is_told_when_the_longer_one_has_ended(mine: OwnBeats) -> None:
+    """The last beat of the fixture leaves at 1800 with 950: it may be served by until 2750."""
+    for ms, told in ((1900, 950), (2749, 950), (2750, 400), (3100, 400)):
+        mine.sending(at(ms), milliseconds(400))
+        assert mine.lease == milliseconds(told)
+    mine.sending(at(3200), milliseconds(2000))
+    assert mine.lease == milliseconds(2000)
+
+
 def test_who_says_goodbye_and_comes_back_is_alive(peer: PeerWatch, mine: OwnBeats) -> None:
     peer.take(beat(3, acked=1, leaving=True), LINK, at(1400), mine)
     peer.take(beat(1, acked=2, life=Life(2, 22)), LINK, at(1600), mine)

@@ -156,8 +156,8 @@ class Arbitration(PeerProof):
 
     def spoke(self, now: Instant, out: list[Effect]) -> None:
         """Renew with every heartbeat; the counter is the heartbeat's number."""
-        mine, lease = self._members.mine, self._members.model.timing.lease
-        self._ask(Renew(mine.node, mine.life, mine.seq, lease, self._unclean), now, out)
+        mine = self._members.mine
+        self._ask(Renew(mine.node, mine.life, mine.seq, mine.lease, self._unclean), now, out)
 
     def step(self, wishes: Sequence[Wish], now: Instant, out: list[Effect]) -> None:
         """Take what is claimed and ready, depose who is in the way, give back what is stopped."""

@@ -45,13 +45,14 @@ def public(engine: "Engine") -> Public:
 def compose(engine: "Engine", said: Public, now: Instant) -> Beat:
     """Return the heartbeat that leaves now: what is public, and what was taken in until now."""
     timing = engine.model.timing
+    seq = engine.mine.sending(now, timing.lease)
     return Beat(
         node=engine.me,
-        seq=engine.mine.sending(now, timing.lease),
+        seq=seq,
         life=said.life,
         word=said.word,
         deadtime=timing.deadtime,
-        lease=timing.lease,
+        lease=engine.mine.lease,
         acks=engine.members.acks(now),
         groups=said.groups,
         standby=said.standby,

@@ -71,10 +71,20 @@ class OwnBeats:
         self.seq = 0
         self.spoke_at: Instant = LONG_AGO
         """When the newest beat left; a step that ends with a beat counts it already."""
+        self.lease: Duration = Duration(0)
+        """The lease that the newest beat tells: the longest in force, also after a reload."""
+        self._lease_until: Instant = LONG_AGO
+        """When the last that was served by a beat with that lease has ended."""
         self._sent: dict[int, tuple[Instant, Duration]] = {}
 
     def sending(self, now: Instant, lease: Duration) -> int:
-        """Note that a beat with this lease leaves now; return its sequence number."""
+        """Note that a beat with this lease leaves now; return its sequence number.
+
+        What an earlier and longer lease let the kernel serve goes on after a reload. Peers judge by
+        the newest beat, so the longer lease is told until that has ended.
+        """
+        if lease >= self.lease or now >= self._lease_until:
+            self.lease, self._lease_until = lease, Instant(now + lease)
         self.seq += 1
         self.spoke_at = now
         self._sent[self.seq] = (now, lease)
@@ -262,9 +272,12 @@ class PeerWatch:
             self.acked_seq, self.promised = ack.seq, mine.promise(ack.seq)
 
     def _judge(self, beat: Beat, now: Instant) -> None:
-        if beat.leaving and all(not view.custody.holds for view in beat.groups.values()):
+        echoes = self.acked_seq > 0
+        holds = any(view.custody.holds for view in beat.groups.values())
+        if beat.leaving and echoes and not holds:
+            # Without the echo it may be a recording, and its sender be back in a later life.
             self.liveness, self.alive_since = Liveness.LEFT, None
-        elif self.acked_seq > 0:
+        elif echoes:
             if self.liveness is not Liveness.ALIVE or self.alive_since is None:
                 self.alive_since = now
             self.liveness = Liveness.ALIVE
