@@ -31,6 +31,8 @@ SOCKET_PACKETS = 12
 MOST_EVENTS = 10_000
 """More than any turn takes in."""
 
+_TIME_PASSED = TimePassed()
+
 Order = Effect | WriteLease
 
 
@@ -92,6 +94,8 @@ class Daemon:
         self._turning = False
         self._busy = False
         self._wakes_at: Instant = NEVER
+        self._due: Instant | None = None
+        """The engine's next deadline; None: an event was handled since it was asked for."""
         self._passed_at: Instant = LONG_AGO
         """When time passed last, if nothing else was handled since; by the node's clock."""
 
@@ -168,7 +172,7 @@ class Daemon:
         self._turning = True
         try:
             for _ in range(MOST_EVENTS):
-                if not self._go_on():
+                if not (self._go_on() if self._orders else self.running and not self._busy):
                     return
                 if self._socket:
                     self._take_packet(*self._socket.popleft())
@@ -208,20 +212,24 @@ class Daemon:
     def _handle(self, event: Event) -> None:
         now = self._clock.now
         effects = self.engine.handle(event, now)
-        self._passed_at = LONG_AGO
+        self._due, self._passed_at = None, LONG_AGO
         for look in self._audience.handled:
             look(self._node, now, event, effects)
-        self._orders.extend(effects)
+        if effects:
+            self._orders.extend(effects)
         if thinking := self._nature.thinking(self._node.name):
             self.be_busy(thinking)
 
     def _sleep(self) -> bool:
         """Let time pass if it is due, else sleep until it is; return whether the daemon sleeps."""
-        now, due = self._clock.now, self.engine.next_deadline()
+        due = self._due
+        if due is None:
+            due = self._due = self.engine.next_deadline()
+        now = self._clock.now
         if due <= now:
             if self._passed_at == now:
                 raise Spinning(f"{self._node.name}: time passed, and its deadline is still due")
-            self._handle(TimePassed())
+            self._handle(_TIME_PASSED)
             self._passed_at = now
             return False
         if due != self._wakes_at:
