@@ -11,6 +11,13 @@ NODES_MIN, NODES_MAX = 2, 7
 MINUTES_MAX = 24 * 60
 SEEDS_MAX = 10_000_000
 
+Seed = Annotated[int | None, typer.Option(metavar="N", min=0, help="Play this one run.")]
+Seeds = Annotated[
+    str | None, typer.Option(metavar="A..B", help="Play the runs A to B, both included.")
+]
+Jobs = Annotated[
+    int, typer.Option(metavar="J", min=1, max=256, help="Processes that play --seeds.")
+]
 Scenarios = Annotated[
     list[str] | None,
     typer.Option(
@@ -18,59 +25,62 @@ Scenarios = Annotated[
         help="Play a scenario instead: a file, or the name of one in scenarios/; may be repeated.",
     ),
 ]
+Nodes = Annotated[
+    int | None,
+    typer.Option(metavar="2..7", min=NODES_MIN, max=NODES_MAX, help="[default: drawn]"),
+]
+Proofs = Annotated[Proof | None, typer.Option(help="[default: drawn]")]
+Minutes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="M", min=1, max=MINUTES_MAX, help="Length of the faulty part [default: 5]."
+    ),
+]
+MutantName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Break this rule of the core first.")
+]
+Only = Annotated[
+    str | None,
+    typer.Option(metavar="N,N...", help="With --seed: only these faults; `none` for none."),
+]
+CalmIn = Annotated[
+    list[str] | None,
+    typer.Option(metavar="WHAT", help="No chance in weather, clocks or agents; may be repeated."),
+]
+Shrink = Annotated[
+    bool, typer.Option("--shrink/--no-shrink", help="Make a failing run smaller first.")
+]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome there.")
+]
+Mermaid = Annotated[
+    bool, typer.Option("--mermaid", help="With --seed: draw the run as text, for a document.")
+]
+Svg = Annotated[Path | None, typer.Option(metavar="FILE", help="With --seed: draw the run there.")]
+Recording = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="With --seed: record every life there, for `twinbeat replay`."
+    ),
+]
 
 
 def sim(
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Play this one run.")] = None,
-    seeds: Annotated[
-        str | None, typer.Option(metavar="A..B", help="Play the runs A to B, both included.")
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(metavar="J", min=1, max=256, help="Processes that play --seeds.")
-    ] = 1,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    jobs: Jobs = 1,
     scenario: Scenarios = None,
-    nodes: Annotated[
-        int | None,
-        typer.Option(metavar="2..7", min=NODES_MIN, max=NODES_MAX, help="[default: drawn]"),
-    ] = None,
-    proof: Annotated[Proof | None, typer.Option(help="[default: drawn]")] = None,
-    minutes: Annotated[
-        int | None,
-        typer.Option(
-            metavar="M", min=1, max=MINUTES_MAX, help="Length of the faulty part [default: 5]."
-        ),
-    ] = None,
-    mutant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Break this rule of the core first.")
-    ] = None,
-    only: Annotated[
-        str | None,
-        typer.Option(metavar="N,N...", help="With --seed: only these faults; `none` for none."),
-    ] = None,
-    calm: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT", help="No chance in weather, clocks or agents; may be repeated."
-        ),
-    ] = None,
-    shrink: Annotated[
-        bool, typer.Option("--shrink/--no-shrink", help="Make a failing run smaller first.")
-    ] = True,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome there.")
-    ] = None,
-    mermaid: Annotated[
-        bool, typer.Option("--mermaid", help="With --seed: draw the run as text, for a document.")
-    ] = False,
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --seed: draw the run there.")
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="With --seed: record every life there, for `twinbeat replay`."
-        ),
-    ] = None,
+    nodes: Nodes = None,
+    proof: Proofs = None,
+    minutes: Minutes = None,
+    mutant: MutantName = None,
+    only: Only = None,
+    calm: CalmIn = None,
+    shrink: Shrink = True,
+    json_file: JsonFile = None,
+    mermaid: Mermaid = False,
+    svg: Svg = None,
+    record: Recording = None,
 ) -> None:
     """Try to break the promise of one owner, in virtual time.
 
@@ -79,10 +89,10 @@ def sim(
     fencing that fail, operators at bad moments. Safety is judged under any of them. Then all is
     healed, and every group must run where it belongs within the bound, and stay there.
 
-    A seed is the same run on every machine. One seed prints its options, one line for each change
-    of state, the verdict, and last the command that plays it again. A run that fails is made
-    smaller before it is shown: fewer faults, shorter, calmer, as long as the same checker
-    complains. Ctrl-C ends --seeds with the summary so far.
+    A seed is the same run on every machine. It prints its options, one line for each change of
+    state, the verdict, and last the command that plays it again. A run that fails is made smaller
+    first: fewer faults, shorter, calmer, as long as the same checker complains. Ctrl-C ends --seeds
+    with the summary so far.
 
     --scenario plays what a file says instead, without chance, and prints it as a transcript; the
     other options do not concern it. docs/scenarios.md has the language.
@@ -106,25 +116,16 @@ def sim(
         from .scenario import play_scenarios
 
         raise typer.Exit(int(play_scenarios(scenario)))
-    from .simulation import Order, chosen_calm, chosen_faults
+    from .simulation import Order, chosen_calm, chosen_faults, simulate_one
 
+    order = Order(nodes, proof, minutes, chosen_calm(calm or []), _known(mutant), shrink)
     if scenario or (seed is None) == (seeds is None):
         raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B, or --scenario")
-    if seed is None and (only is not None or mermaid or svg is not None or record is not None):
-        raise typer.BadParameter("--only, --mermaid, --svg and --record need one run: --seed N")
-    order = Order(
-        nodes=nodes,
-        proof=proof,
-        minutes=minutes,
-        calm=chosen_calm(calm or []),
-        mutant=_known(mutant),
-        shrink=shrink,
-    )
     if seed is not None:
-        from .simulation import simulate_one
-
         broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg, record)
         raise typer.Exit(int(broken))
+    if only is not None or mermaid or svg is not None or record is not None:
+        raise typer.BadParameter("--only, --mermaid, --svg and --record need one run: --seed N")
     from .campaign import simulate_many
 
     raise typer.Exit(simulate_many(_range(seeds or ""), order, jobs, json_file))

@@ -25,7 +25,7 @@ from twinbeat.sim.sketch import Sketch
 from twinbeat.sim.story import Story
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the command line asks of every run."""
 

@@ -47,7 +47,7 @@ class Run:
         }
         self.world = World(models, self.weather, KEYRING)
         self._boots = chance.stream("boots")
-        self.weather.now = lambda: self.world.now
+        self.weather.clock = lambda: self.world.now
         self.injector = Injector(self.world, options, self.weather, chance)
         self._tally = Tally(self.world)
         self.checkers: Sequence[Checker]

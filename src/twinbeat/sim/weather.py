@@ -43,7 +43,7 @@ class Weather(Nature):
     def __init__(self, options: Options, chance: Chance) -> None:
         self.calm = False
         """Nothing is lost, nothing overtakes, nobody sleeps too long: the faults are over."""
-        self.now: Callable[[], Instant] = lambda: Instant(0)
+        self.clock: Callable[[], Instant] = lambda: Instant(0)
         """True time, once there is a world."""
         self.neighbours = options.neighbours
         self._chance = chance
@@ -81,7 +81,7 @@ class Weather(Nature):
         if path.late:
             delay = Duration(delay + path.faulty.randrange(path.late))
         if path.clogged_until:
-            delay = Duration(max(delay, path.clogged_until - self.now()))
+            delay = Duration(max(delay, path.clogged_until - self.clock()))
         if skies.duplicates and chance.randrange(100) < skies.duplicates:
             return (delay, Duration(delay + chance.randrange(LATE_COPY)))
         if path.twice and path.faulty.randrange(100) < path.twice:
