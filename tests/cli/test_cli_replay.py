@@ -33,7 +33,9 @@ def test_a_life_that_comes_out_the_same_is_exit_0(run: Run) -> None:
 
 
 def test_the_first_difference_is_exit_1_and_shown_side_by_side(run: Run, tmp_path: Path) -> None:
-    path = doctored(tmp_path / "stream", '"until":14396189056704', '"until":14396189056705')
+    path = doctored(
+        tmp_path / "stream", '"until":14396189056704,"create', '"until":14396189056705,"create'
+    )
     code, out, err = run("replay", str(path))
     assert (code, err) == (1, "")
     assert (
@@ -103,7 +105,7 @@ def test_what_is_no_stream_is_exit_2(run: Run, tmp_path: Path, text: str, compla
 
 
 def test_a_broken_line_in_the_middle_is_exit_2(run: Run, tmp_path: Path) -> None:
-    path = doctored(tmp_path / "stream", '"until":14396189056704', '"until":"soon"')
+    path = doctored(tmp_path / "stream", '"until":14396189056704,"create', '"until":"soon","create')
     code, out, err = run("replay", str(path))
     assert (code, out) == (ExitCode.USAGE, "")
     assert "line 21, column " in err

@@ -7,7 +7,16 @@ from sim_runs import NODE1, NODE2, NODE3, calm
 from twinbeat.core.effects import Effect, Record, StartGroup, What
 from twinbeat.core.events import TimePassed
 from twinbeat.core.model import Proof
-from twinbeat.core.units import MS, Duration, GroupName, Instant, LinkName, NodeName, milliseconds
+from twinbeat.core.units import (
+    MS,
+    NEVER,
+    Duration,
+    GroupName,
+    Instant,
+    LinkName,
+    NodeName,
+    milliseconds,
+)
 from twinbeat.sim.checkers import Checker, Phase, all_checkers
 from twinbeat.sim.nature import Nature
 from twinbeat.sim.node import Node
@@ -108,7 +117,7 @@ class Stage:
         """Tell all checkers that a daemon decided to start web, which it did not."""
         spec = node.model.group(WEB)
         assert spec is not None
-        order: list[Effect] = [StartGroup(1, spec)]
+        order: list[Effect] = [StartGroup(1, spec, NEVER)]
         for checker in self.checkers:
             checker.handled(node, node.clock.now, TimePassed(), order)
             checker.started(node, WEB)

@@ -277,7 +277,8 @@ def test_a_start_without_the_arbiters_record_is_a_complaint() -> None:
     assert "the arbiter's record names node1" in stage.said()[0]
 
 
-def test_a_daemon_stopped_between_decision_and_deed_is_counted_apart() -> None:
+def stopped_between_decision_and_deed() -> Stage:
+    """node2 decides to start, is stopped before it does, and goes on when node1 has it again."""
     stage = Stage()
     stage.node2.trap(StartGroup, stage.node2.freeze, before=True)
     stage.node1.power_off()
@@ -289,8 +290,19 @@ def test_a_daemon_stopped_between_decision_and_deed_is_counted_apart() -> None:
     stage.node2.thaw()
     stage.run(2000)
     assert stage.serving() == [NODE1]
+    return stage
+
+
+def test_a_daemon_stopped_between_decision_and_deed_starts_nothing_any_more() -> None:
+    stage = stopped_between_decision_and_deed()
     assert stage.said() == []
-    assert stage.apart_count(Right)[right.STALLED] == 1
+    assert not stage.node2.kernel.runs(WEB)
+
+
+def test_a_start_a_lease_after_its_decision_is_a_complaint() -> None:
+    with MUTANTS["starts-however-late"].applied():
+        stage = stopped_between_decision_and_deed()
+    assert "after it was decided, while node1 runs it" in stage.said()[0]
 
 
 # S3: unclean.

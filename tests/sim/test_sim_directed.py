@@ -11,7 +11,7 @@ import pytest
 from sim_runs import NODE1, NODE2, calm
 from sim_stage import WEB, Script, Stage
 
-from twinbeat.core.effects import AskArbiter, SendBeat
+from twinbeat.core.effects import AskArbiter, SendBeat, StartGroup
 from twinbeat.core.events import (
     FailbackRequested,
     GroupStopped,
@@ -176,6 +176,20 @@ def stale_outcomes() -> bool:
     stage.node1.tell(GroupStopped(1, WEB))
     stage.run(500)
     return not stage.said()
+
+
+@schedule
+def starts_however_late() -> bool:
+    """node2 is stopped between decision and deed; when it goes on, node1 has the group again."""
+    stage = Stage()
+    stage.node2.trap(StartGroup, stage.node2.freeze, before=True)
+    stage.node1.power_off()
+    stage.run(2000)
+    stage.node1.boot()
+    stage.run(6000)
+    stage.node2.thaw()
+    stage.run(2000)
+    return stage.serving() == [NODE1] and not stage.said()
 
 
 @schedule

@@ -38,6 +38,16 @@ def answer(
     return True, f"{node} answered that it does not hold it"
 
 
+def right_until(members: Membership, now: Instant) -> Instant:
+    """Return until when a start that is decided now may begin.
+
+    The answers of peers expire; and who is gone now may be back, hear nothing of this node for a
+    deadtime, and judge it in its turn.
+    """
+    answers = [peer.promised for peer in members if peer.liveness is Liveness.ALIVE]
+    return min([Instant(now + members.model.timing.lease), *answers])
+
+
 def why_claimed(
     group: GroupName,
     last_owner: NodeName | None,

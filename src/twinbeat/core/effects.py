@@ -31,6 +31,8 @@ class StartGroup:
 
     op: int
     spec: GroupSpec
+    until: Instant
+    """What the peers said lets it begin before this instant only; then it is `GroupStartLate`."""
 
 
 @dataclass(frozen=True, slots=True)

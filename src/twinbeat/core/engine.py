@@ -38,6 +38,7 @@ from .events import (
     Event,
     GroupStarted,
     GroupStartFailed,
+    GroupStartLate,
     GroupStopFailed,
     GroupStopped,
     GuardChanged,
@@ -160,6 +161,8 @@ class Engine:
                 self._outcome(name, lambda group: group.started(op), out)
             case GroupStartFailed(op, name, resource, why):
                 self._outcome(name, lambda group: group.start_failed(op, resource, why), out)
+            case GroupStartLate(op, name):
+                self._outcome(name, lambda group: group.start_late(op), out)
             case GroupStopped(op, name):
                 self._outcome(name, lambda group: group.stopped(op), out)
             case GroupStopFailed(op, name, resource, why):

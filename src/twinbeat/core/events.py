@@ -54,6 +54,14 @@ class GroupStartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupStartLate:
+    """The start was ordered in time and not begun in time: nothing runs; answers `StartGroup`."""
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStopped:
     """Nothing of the group runs here any more; answers `StopGroup` and `ClearGroup`."""
 
@@ -201,7 +209,8 @@ class ShutdownRequested:
 
 Event = (
     Started | BeatReceived | TimePassed | LinkChanged
-    | GroupStarted | GroupStartFailed | GroupStopped | GroupStopFailed | ResourceFailed
+    | GroupStarted | GroupStartFailed | GroupStartLate | GroupStopped | GroupStopFailed
+    | ResourceFailed
     | LeaseLapsed | GuardChanged | HardwareChanged
     | PeerProvenDead | ProofFailed | ArbiterAnswered | ArbiterFailed
     | HandoverRequested | FailbackRequested | StandbyRequested | MaintenanceRequested

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .beat import Custody, GroupView, Pin
-from .claim import answer, why_claimed
+from .claim import answer, right_until, why_claimed
 from .effects import (
     Announce,
     ClearGroup,
@@ -129,6 +129,15 @@ class Group:
         if op != self._op or self.custody is not Custody.STARTING:
             return None
         return self._fail(resource, f"{resource} did not start: {why}")
+
+    def start_late(self, op: int) -> list[Effect] | None:
+        """This node was away between the decision and the deed, for longer than the right lasts."""
+        if op != self._op or self.custody is not Custody.STARTING:
+            return None
+        self.custody = Custody.STOPPED
+        self.serving.end()
+        why = "this node was away before it could start it: the right to it has lapsed"
+        return [Silence(self.name), Record(What.GROUP_CLAIM_ENDED, why, self.name)]
 
     def resource_failed(self, resource: str, why: str) -> list[Effect] | None:
         """A resource of the held group does not run any more."""
@@ -268,7 +277,7 @@ class Group:
         evidence = {"term": self.term, "answers": reasons}
         because = "every configured peer answered, left, or is proven dead"
         return [
-            StartGroup(self._op, self.spec),
+            StartGroup(self._op, self.spec, right_until(members, world.now)),
             Record(What.GROUP_STARTING, because, self.name, None, evidence),
         ]
 

@@ -27,7 +27,7 @@ from twinbeat.core.effects import (
     StartGroup,
     StopGroup,
 )
-from twinbeat.core.events import Event, LeaseLapsed
+from twinbeat.core.events import Event, GroupStartLate, LeaseLapsed
 from twinbeat.core.units import SECOND, GroupName, Instant
 
 from . import clock
@@ -111,6 +111,8 @@ class Performer:
                 self._silence(group)
             case Announce(group):
                 self._addresses.announce(self._virtual_ips(group))
+            case StartGroup(op, spec, until) if clock.now() >= until:
+                self._post(GroupStartLate(op, spec.name))
             case StartGroup(op, spec):
                 self._speaking.difference_update(self._virtual_ips(spec.name))
                 self._custodian.start(op, spec)

@@ -25,7 +25,7 @@ from twinbeat.core.effects import (
     StartGroup,
     StopGroup,
 )
-from twinbeat.core.events import LeaseLapsed
+from twinbeat.core.events import GroupStartLate, LeaseLapsed
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, readable
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ class Hands:
 
     def _start(self, order: StartGroup) -> None:
         group = order.spec.name
+        if self._node.clock.now >= order.until:
+            self._daemon.tell(GroupStartLate(order.op, group))
+            return
         self._speaking.discard(group)
         for look in self._audience.started:
             look(self._node, group)

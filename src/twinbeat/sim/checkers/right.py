@@ -12,7 +12,7 @@ from typing import ClassVar
 from twinbeat.core.effects import Effect, StartGroup
 from twinbeat.core.events import Event
 from twinbeat.core.model import Proof
-from twinbeat.core.units import GroupName, Instant, NodeName, readable
+from twinbeat.core.units import Duration, GroupName, Instant, NodeName, readable
 from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
@@ -22,7 +22,7 @@ from .trust import Trust
 
 SILENCE = "started while a silent node's resources ran"
 RESUMED = "started on an answer from before a pause"
-STALLED = "started by a daemon that was stopped between decision and deed"
+STALLED = "started a moment after the decision, by a daemon that was stopped between"
 DECEIVED = "started on a false confirmation"
 
 
@@ -35,23 +35,33 @@ class Right(Checker):
         super().__init__(world, hearing)
         self._trust = trust
         self._decided: dict[tuple[NodeName, GroupName], Instant] = {}
+        """When a node last decided to start a group, by its own clock."""
 
     def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
         """Judge a start when it is decided."""
         for effect in effects:
             if type(effect) is StartGroup:
                 group = effect.spec.name
-                self._decided[node.name, group] = self.world.now
+                self._decided[node.name, group] = now
                 if node.model.proof is Proof.ARBITER:
                     self._judge_record(node, group)
                 for other in self._running_elsewhere(node, group):
                     self._judge(node, group, other)
 
     def started(self, node: Node, group: GroupName) -> None:
-        """Count a start that was decided, and then carried out much later by a stopped daemon."""
-        if self._decided.get((node.name, group)) != self.world.now:
-            for _ in self._running_elsewhere(node, group):
+        """Judge a daemon that was stopped between decision and deed: no right outlives a lease."""
+        now = node.clock.now
+        late = Duration(now - self._decided.get((node.name, group), now))
+        if not late:
+            return
+        for other in self._running_elsewhere(node, group):
+            if late < node.model.timing.lease or self.hearing.stood_still(node)[0] > 0:
                 self.set_apart(STALLED)
+            else:
+                self.complain(
+                    f"{node.name} starts {group} {readable(late)} after it was decided, "
+                    f"while {other} runs it"
+                )
 
     def _running_elsewhere(self, node: Node, group: GroupName) -> list[NodeName]:
         peers = node.model.peers(node.name)

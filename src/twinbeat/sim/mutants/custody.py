@@ -11,7 +11,7 @@ from twinbeat.core.group import World as Sight
 from twinbeat.core.liveness import PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Proof
-from twinbeat.core.units import LONG_AGO, GroupName, Instant, NodeName
+from twinbeat.core.units import LONG_AGO, NEVER, GroupName, Instant, NodeName
 from twinbeat.sim.faults import FaultKind
 
 from .base import Mutant, Patch, constant
@@ -230,6 +230,12 @@ MUTANTS = (
         name="stop-failure-forgotten",
         breaks="a group whose stop failed counts as stopped",
         patches=(Patch(Group, "stop_failed", _forgets_that_it_did_not_stop),),
+        seeds=0,
+    ),
+    Mutant(
+        name="starts-however-late",
+        breaks="a start that was decided is carried out however long this node was away meanwhile",
+        patches=(constant(group, "right_until", NEVER),),
         seeds=0,
     ),
     Mutant(
