@@ -20,7 +20,7 @@ from twinbeat.core.events import (
     StandbyRequested,
 )
 from twinbeat.core.model import Failback, Proof
-from twinbeat.core.units import MS, Duration
+from twinbeat.core.units import MS, Duration, NodeName
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import Phase
 from twinbeat.sim.devices import Manner
@@ -55,6 +55,29 @@ def asleep_is_silence() -> bool:
     stage.mend()
     stage.run(1000)
     return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def goodbye_without_echo() -> bool:
+    """node1 starts anew, hears nothing of node2 but a recording of its earlier goodbye."""
+    stage = Stage()
+    network = stage.world.network
+    said: dict[NodeName, bytes] = {}
+    network.taps.append(said.__setitem__)
+    stage.node2.shutdown()
+    stage.run(500)
+    goodbye = said[NODE2]
+    stage.node2.boot()
+    stage.run(1000)
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(3000)
+    stage.cut("21")
+    stage.node1.kill()
+    stage.run(5)
+    stage.node1.boot()
+    network.inject(NODE1, goodbye)
+    stage.run(300)
+    return stage.serving() == [NODE2] and not stage.said()
 
 
 @schedule

@@ -30,7 +30,9 @@ MINUTES_MIN = 5
 """No run is judged on less than five minutes of faults."""
 
 LINK = LinkName("eth1")
-KEEPALIVES_MS = (100, 200, 250, 500, 500, 1000, 1000, 1000, 2000)
+KEEPALIVES_MS = (100, 250, *(4 * (500,)), *(14 * (1000,)), *(12 * (2000,)))
+"""The protocol knows no other time than these, so that slow clusters try as much and cost less."""
+NODES = (*(24 * (2,)), *(5 * (3,)), 4, 4, 5)
 DRIFT_MAX_PPM = 10_000
 """One per cent: what the margin of a lease allows for."""
 
@@ -168,7 +170,7 @@ def draw(seed: int, given: Given | None = None) -> Options:
     """Draw the options of a seed; what is given overrides the draw and changes nothing else."""
     given = given or Given()
     chance = Chance(seed)
-    nodes = given.nodes or _count(chance.stream("nodes"), (2, 2, 2, 2, 2, 3, 3, 4, 5))
+    nodes = given.nodes or _count(chance.stream("nodes"), NODES)
     proof = given.proof or chance.stream("proof").choice(list(Proof))
     timing = _timing(chance.stream("timing"))
     rates = chance.stream("drift")

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from twinbeat.core.model import Proof
-from twinbeat.core.units import Duration
+from twinbeat.core.model import Proof, Timing
+from twinbeat.core.units import MS, Duration
 from twinbeat.sim.faults import FaultKind
 from twinbeat.sim.options import Options
 
 _MISSING = object()
+
+HASTE = 100 * MS
+"""The keepalive of a hasty run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ def constant(owner: object, name: str, value: object) -> Patch:
     return Patch(owner, name, lambda _: lambda *_args, **_words: value)
 
 
+def _hastened(timing: Timing) -> Timing:
+    """Return timers of the same proportions around a keepalive of a tenth of a second."""
+    times = {each.name: getattr(timing, each.name) for each in fields(timing)}
+    scaled = {name: Duration(span * HASTE // timing.keepalive) for name, span in times.items()}
+    return Timing(**scaled)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One broken rule."""
@@ -55,6 +65,8 @@ class Mutant:
     """The faults that find it, when there are few; empty: all that a seed draws."""
     differing: bool = False
     """Whether it takes nodes whose configurations name different preferred owners."""
+    hasty: bool = False
+    """Whether it takes a keepalive that is not long beside the delays of the network."""
     first: int = 1
     """The first of the seeds that are tried."""
     seeds: int = 40
@@ -62,6 +74,8 @@ class Mutant:
 
     def tuned(self, options: Options) -> Options:
         """Return drawn options with what it takes to find this mutant soon."""
+        if self.hasty:
+            options = replace(options, timing=_hastened(options.timing))
         if self.faults:
             mix = tuple((kind, 1) for kind in self.faults)
             options = replace(options, mix=mix, gap=Duration(3 * options.timing.deadtime))

@@ -225,6 +225,7 @@ MUTANTS = (
             FaultKind.POWER_OFF,
             FaultKind.ISOLATE,
         ),
+        hasty=True,
     ),
     Mutant(
         name="stop-failure-forgotten",

@@ -77,6 +77,23 @@ def _goodbye_while_holding(real: Callable[..., None]) -> Callable[..., None]:
     return judge
 
 
+def _goodbye_without_echo(real: Callable[..., None]) -> Callable[..., None]:
+    def judge(peer: PeerWatch, beat: Beat, now: Instant) -> None:
+        real(peer, beat, now)
+        if beat.leaving and not any(view.custody.holds for view in beat.groups.values()):
+            peer.liveness, peer.alive_since = Liveness.LEFT, None
+
+    return judge
+
+
+def _new_lease_at_once(real: Callable[..., int]) -> Callable[..., int]:
+    def sending(mine: OwnBeats, now: Instant, lease: Duration) -> int:
+        mine.lease = Duration(0)
+        return real(mine, now, lease)
+
+    return sending
+
+
 def _any_life_acknowledges(real: Callable[..., None]) -> Callable[..., None]:
     def take_ack(peer: PeerWatch, beat: Beat, mine: OwnBeats) -> None:
         ack = beat.acks.get(mine.node)
@@ -148,6 +165,18 @@ MUTANTS = (
         patches=(Patch(PeerWatch, "_judge", _goodbye_while_holding),),
     ),
     Mutant(
+        name="goodbye-without-echo",
+        breaks="a goodbye counts although it does not echo this node, as a recording does not",
+        patches=(Patch(PeerWatch, "_judge", _goodbye_without_echo),),
+        seeds=0,
+    ),
+    Mutant(
+        name="new-lease-at-once",
+        breaks="after a reload the new lease is told although the kernel serves by a longer one",
+        patches=(Patch(OwnBeats, "sending", _new_lease_at_once),),
+        faults=(FaultKind.RELOAD_TIMERS, FaultKind.KILL),
+    ),
+    Mutant(
         name="any-life-acknowledges",
         breaks="an acknowledgement of an earlier life of this node counts for the present one",
         patches=(Patch(PeerWatch, "_take_ack", _any_life_acknowledges),),
@@ -158,12 +187,14 @@ MUTANTS = (
         breaks="a node judges its peers by its own sleep: no silence starts anew after a stall",
         patches=(constant(Membership, "stalled", None),),
         faults=(FaultKind.FREEZE, FaultKind.LOSS, FaultKind.CUT_PATH),
+        hasty=True,
     ),
     Mutant(
         name="no-doubt",
         breaks="a peer that was gone stays gone after a stall of nearly a deadtime",
         patches=(constant(PeerWatch, "doubt", None),),
         faults=(FaultKind.FREEZE, FaultKind.KILL, FaultKind.CUT_PATH),
+        hasty=True,
     ),
     Mutant(
         name="generation-not-outgrown",
