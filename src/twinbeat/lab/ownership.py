@@ -53,7 +53,11 @@ class KernelWatch:
             self._in_set(family, "vip4") and not self._in_set(family, "flow4")
             for family in FAMILIES.values()
         )
-        return Standing.SILENT if lapsed else Standing.SERVING
+        if lapsed:
+            return Standing.SILENT
+        # A daemon that begins takes the address away first and then makes the guard anew: that the
+        # guard did not forbid the address to speak says nothing of one that has gone meanwhile.
+        return Standing.SERVING if self._present() else Standing.NONE
 
     def close(self) -> None:
         """Let the namespace go: its sockets are what would keep it alive."""

@@ -100,7 +100,8 @@ class Summary:
     """Many runs taken together."""
 
     runs: int = 0
-    hours: float = 0.0
+    span: Duration = Duration(0)
+    """Virtual time of all runs."""
     processor_s: float = 0.0
     """Processor time that the runs took."""
     moves: int = 0
@@ -117,7 +118,7 @@ class Summary:
     def add(self, outcome: Outcome, processor_s: float) -> None:
         """Take one run in."""
         self.runs += 1
-        self.hours += outcome.hours
+        self.span = Duration(self.span + outcome.span)
         self.processor_s += processor_s
         self.moves += outcome.moves
         self.starts += outcome.starts
@@ -131,6 +132,11 @@ class Summary:
             self.apart_longest[limit] = max(span, self.apart_longest.get(limit, Duration(0)))
         if outcome.violations:
             self.failed[outcome.options.seed] = str(outcome.violations[0])
+
+    @property
+    def hours(self) -> float:
+        """Cluster-hours of virtual time."""
+        return self.span / HOUR
 
     @property
     def faults(self) -> int:
