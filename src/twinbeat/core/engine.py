@@ -229,9 +229,13 @@ class Engine:
         return True
 
     def _outgrow(self, beat: Beat, out: list[Effect]) -> None:
-        """Jump above a generation of this node that a peer remembers and this node lost."""
-        ack = beat.acks.get(self.me)
-        if ack is not None and ack.life.generation > self.mine.life.generation:
+        """Jump above a generation of this node that a peer remembers and this node lost.
+
+        Another life with the very same number is one as well: a peer that takes a recording of it
+        for this node would never hear this life again.
+        """
+        ack, mine = beat.acks.get(self.me), self.mine.life
+        if ack is not None and ack.life.generation >= mine.generation and ack.life != mine:
             self._begin_anew(ack.life.generation, "a peer remembers a later life", out)
 
     def _begin_anew(self, outlived: int, because: str, out: list[Effect]) -> None:

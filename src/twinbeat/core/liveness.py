@@ -188,14 +188,18 @@ class PeerWatch:
         return hearing
 
     def adopt(self, timing: Timing) -> None:
-        """Take over a new configuration; what was heard under the old one is heard anew."""
+        """Take over a new configuration; what was heard under the old one is heard anew.
+
+        A shorter limit has to wait for the next beat: the peer may have taken over longer timers
+        meanwhile, and serve by them.
+        """
         self.timing, self.read_anew = timing, True
-        self.limit = self._limit()
+        self.limit = max(self.limit, self._limit())
 
     def doubt(self) -> None:
         """Judge anew a peer that was gone: it may have come back while this node was away."""
         self.tied = False
-        self.limit = self._limit()
+        self.limit = max(self.limit, self._limit())
         if self.gone:
             self.liveness = Liveness.DOUBTED
 

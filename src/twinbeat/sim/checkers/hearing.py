@@ -23,6 +23,8 @@ class _Ear:
     heard_at: Instant = LONG_AGO
     """By the hearer's clock."""
     heard_true: Instant = LONG_AGO
+    awake: Instant = LONG_AGO
+    """Since when the hearer's silence counts: its boot, or the end of its last stall."""
     both_up: Instant = LONG_AGO
     """Since when both daemons run without a break, by the hearer's clock."""
     alone: bool = False
@@ -37,8 +39,6 @@ class Hearing(Watcher):
     def __init__(self, world: World) -> None:
         self._world = world
         self._ears: dict[tuple[NodeName, NodeName], _Ear] = {}
-        self._awake: dict[NodeName, Instant] = {}
-        """Since when a node is awake: its boot, or the end of its last stall, by its own clock."""
         self._away_since: dict[NodeName, tuple[Instant, Instant]] = {}
         """When a daemon ceased to run, while it does not: in true time, and by its own clock."""
         self._paused_at: dict[NodeName, Instant] = {}
@@ -69,14 +69,13 @@ class Hearing(Watcher):
             still = Duration(now - self._paused_at.pop(name))
             self._pauses.setdefault(name, []).append((local, still))
         if what == "boot":
-            self._awake[name] = local
             for other in node.model.peers(name):
-                self._ears[name, other] = _Ear()
+                self._ears[name, other] = _Ear(awake=local)
                 self._ear(other, name).alone = False
         if node.running:
             away_true, away_local = self._away_since.pop(name, (now, local))
             if local - away_local > node.model.timing.stall:
-                self._awake[name] = local
+                self._stalled(node, away_local, local)
             if what == "boot" or now - away_true > node.model.timing.stall:
                 self._both_up(name)
         elif name not in self._away_since:
@@ -84,6 +83,15 @@ class Hearing(Watcher):
                 if name in (hearer, speaker):
                     self._note_alone(self._world.nodes[hearer], ear)
             self._away_since[name] = (now, local)
+
+    def _stalled(self, node: Node, away: Instant, back: Instant) -> None:
+        """Let every silence start anew, but those that were judged before a short stall."""
+        short = back - away < node.model.timing.quiet
+        for other in node.model.peers(node.name):
+            ear = self._ear(node.name, other)
+            judged = away - max(ear.heard_at, ear.awake) >= self.limit(node, other)
+            if not (short and judged):
+                ear.awake = back
 
     def _ear(self, hearer: NodeName, speaker: NodeName) -> _Ear:
         return self._ears.setdefault((hearer, speaker), _Ear())
@@ -122,7 +130,7 @@ class Hearing(Watcher):
     def silence(self, hearer: Node, speaker: NodeName) -> Duration:
         """Return for how long the hearer, awake and in this life, took in nothing newer."""
         ear = self._ear(hearer.name, speaker)
-        since = max(ear.heard_at, self._awake.get(hearer.name, LONG_AGO))
+        since = max(ear.heard_at, ear.awake)
         return Duration(hearer.clock.local(self._world.now) - since)
 
     def limit(self, hearer: Node, speaker: NodeName) -> Duration:

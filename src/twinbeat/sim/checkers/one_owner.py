@@ -55,8 +55,10 @@ class OneOwner(Checker):
         self._duals: dict[_Pair, _Dual] = {}
         self._last_start: dict[GroupName, list[NodeName]] = {}
         """Who started a group, the latest last."""
+        self._last_joined: dict[GroupName, NodeName] = {}
+        """Who began to answer again last while another did, having started before it."""
         self._lost_all: set[tuple[NodeName, GroupName, NodeName]] = set()
-        """Who had lost every beat of whom when it started a group last."""
+        """Who had lost every beat of whom when it started a group last, or began to answer."""
 
     # What is seen.
 
@@ -66,6 +68,9 @@ class OneOwner(Checker):
         if node.name in order:
             order.remove(node.name)
         order.append(node.name)
+        self._note_lost(node, group)
+
+    def _note_lost(self, node: Node, group: GroupName) -> None:
         for other in node.model.peers(node.name):
             mark = (node.name, group, other)
             self._lost_all.discard(mark)
@@ -123,6 +128,9 @@ class OneOwner(Checker):
     def _join(self, group: GroupName, name: NodeName) -> None:
         others = self._serving.get(group, frozenset())
         self._serving[group] = others | {name}
+        if others and self._last_start.get(group, [name])[-1] != name:
+            self._last_joined[group] = name
+            self._note_lost(self.world.nodes[name], group)
         for other in sorted(others):
             one, two = sorted((name, other))
             self._judge((group, one, two), self.world.now)
@@ -157,9 +165,17 @@ class OneOwner(Checker):
         return None
 
     def _parted(self, group: GroupName, nodes: list[Node]) -> bool:
-        """Whether a partition entitled the later starter, and the earlier owner, to go on."""
+        """Whether a partition entitled the later one, and the earlier one, to go on.
+
+        The later one is who started last; or who let its lease lapse, and answers again.
+        """
         order = self._last_start.get(group, [])
         earlier, later = sorted(nodes, key=lambda n: order.index(n.name) if n.name in order else -1)
+        return self._entitled(group, earlier, later) or (
+            self._last_joined.get(group) == earlier.name and self._entitled(group, later, earlier)
+        )
+
+    def _entitled(self, group: GroupName, earlier: Node, later: Node) -> bool:
         if (later.name, group, earlier.name) not in self._lost_all:
             return False
         alone = self.hearing.alone_at(earlier, later.name)

@@ -24,6 +24,7 @@ SILENCE = "started while a silent node's resources ran"
 RESUMED = "started on an answer from before a pause"
 STALLED = "started a moment after the decision, by a daemon that was stopped between"
 DECEIVED = "started on a false confirmation"
+UNCONFIGURED = "started while a node ran it whose configuration no longer has it"
 
 
 class Right(Checker):
@@ -70,6 +71,9 @@ class Right(Checker):
     def _judge(self, node: Node, group: GroupName, other: NodeName) -> None:
         if self._trust.deceived(other, node.name):
             self.set_apart(DECEIVED)
+            return
+        if self.world.nodes[other].model.group(group) is None:
+            self.set_apart(UNCONFIGURED)
             return
         missing = self._missing(node, other)
         if missing is None:
