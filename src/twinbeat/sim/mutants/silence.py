@@ -86,14 +86,6 @@ def _goodbye_without_echo(real: Callable[..., None]) -> Callable[..., None]:
     return judge
 
 
-def _new_lease_at_once(real: Callable[..., int]) -> Callable[..., int]:
-    def sending(mine: OwnBeats, now: Instant, lease: Duration) -> int:
-        mine.lease = Duration(0)
-        return real(mine, now, lease)
-
-    return sending
-
-
 def _any_life_acknowledges(real: Callable[..., None]) -> Callable[..., None]:
     def take_ack(peer: PeerWatch, beat: Beat, mine: OwnBeats) -> None:
         ack = beat.acks.get(mine.node)
@@ -169,12 +161,6 @@ MUTANTS = (
         breaks="a goodbye counts although it does not echo this node, as a recording does not",
         patches=(Patch(PeerWatch, "_judge", _goodbye_without_echo),),
         seeds=0,
-    ),
-    Mutant(
-        name="new-lease-at-once",
-        breaks="after a reload the new lease is told although the kernel serves by a longer one",
-        patches=(Patch(OwnBeats, "sending", _new_lease_at_once),),
-        faults=(FaultKind.RELOAD_TIMERS, FaultKind.KILL),
     ),
     Mutant(
         name="any-life-acknowledges",
