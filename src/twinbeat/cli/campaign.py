@@ -131,20 +131,14 @@ def _rows(summary: Summary, wall_s: float) -> list[tuple[str, str]]:
         ("packets refused", str(summary.drops.total())),
         *((f"  {reason}", str(count)) for reason, count in sorted(summary.drops.items())),
         ("counted apart", str(summary.apart_count.total())),
-        *(
-            (
-                f"  {limit}",
-                f"{count}, at most {readable(summary.apart_longest.get(limit, 0))} a run",
-            )
-            for limit, count in sorted(summary.apart_count.items())
-        ),
+        *((f"  {limit}", _apart(summary, limit)) for limit in sorted(summary.apart_count)),
         ("failed seeds", _failed(summary)),
     ]
 
 
 def _apart(summary: Summary, limit: str) -> str:
     count, longest = summary.apart_count[limit], summary.apart_longest.get(limit, 0)
-    return f"{count}, at most {readable(longest)} a run" if longest else str(count)
+    return f"{count}, at most {readable(longest)} a run"
 
 
 def _failed(summary: Summary) -> str:

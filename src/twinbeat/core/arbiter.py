@@ -88,7 +88,7 @@ class Arbitration(PeerProof):
             return verdict
         if self._records is None:
             return Verdict(False, f"{peer.node} is silent; the arbiter was not heard yet")
-        owned, node = self._records.groups.get(group), self._records.nodes.get(peer.node)
+        owned, node = self._group_record(group), self._node_record(peer.node)
         if owned is None or owned.owner != peer.node:
             return Verdict(True, f"{peer.node} is silent and does not stand in the record")
         if node is not None and node.deposed:
@@ -99,7 +99,7 @@ class Arbitration(PeerProof):
 
     def term(self, group: GroupName) -> int:
         """Return the term in the group's record."""
-        record = None if self._records is None else self._records.groups.get(group)
+        record = self._group_record(group)
         return 0 if record is None else record.term
 
     def bar(self, group: GroupName, now: Instant) -> str | None:

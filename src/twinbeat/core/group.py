@@ -229,7 +229,7 @@ class Group:
             return []
         views = [peer.view(self.name) for peer in world.members]
         seen = [view.term for view in views if view is not None]
-        self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen, 0)
+        self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen)
         world.members.proof.claim(self.name, self.term)
         self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
         because = world.placement.reasons[0]

@@ -176,18 +176,23 @@ class Membership:
 
     def renewable_until(self, group: GroupName, mine: GroupView, now: Instant) -> Instant:
         """Return until when an unexpired lease of the group may be renewed."""
-        granted = self.proof.granted_until(group)
-        if granted is not None:
-            return max(granted, lease.promised_by_all(self, group, self.mine, mine))
+        if (until := self._granted_until(group, mine)) is not None:
+            return until
         timing = self.model.timing
         return lease.renewable_until(self, timing, group, self.mine, mine, now, self.awake)
 
     def creatable_until(self, group: GroupName, mine: GroupView) -> Instant:
         """Return until when a new lease of the group may be created."""
-        granted = self.proof.granted_until(group)
-        if granted is not None:
-            return max(granted, lease.promised_by_all(self, group, self.mine, mine))
+        if (until := self._granted_until(group, mine)) is not None:
+            return until
         return lease.creatable_until(self, self.model.timing, group, self.mine, mine)
+
+    def _granted_until(self, group: GroupName, mine: GroupView) -> Instant | None:
+        """Return until when a third party, or else every peer, allows it; None without the one."""
+        granted = self.proof.granted_until(group)
+        if granted is None:
+            return None
+        return max(granted, lease.promised_by_all(self, group, self.mine, mine))
 
     def next_deadline(self) -> Instant:
         """Return when the silence of any peer, or of who was asked, next means something."""

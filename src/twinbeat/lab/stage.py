@@ -124,9 +124,9 @@ class Stage:
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
             self.check_laboratory()
-            await self.check_daemons()
+            await self._check_daemons()
             if kernel.now() > deadline:
-                raise Unmet(f"not within {within:.1f} s: {what}; {await self.seen_instead()}")
+                raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
             await asyncio.sleep(POLL_S)
 
     async def settle(self) -> int:
@@ -146,7 +146,7 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    async def check_daemons(self) -> None:
+    async def _check_daemons(self) -> None:
         """Make sure that no daemon ended by itself; raises `Unmet`."""
         for node in self.nodes:
             process = node.daemon.process
@@ -160,7 +160,7 @@ class Stage:
             if task.done():
                 raise BuildError(f"the laboratory itself failed: {task.exception() or 'no client'}")
 
-    async def seen_instead(self) -> str:
+    async def _seen_instead(self) -> str:
         """Say whom the client sees and what every daemon tells: for whoever expected another."""
         seen = self.owner_seen() or "nobody"
         told = [await node.daemon.says() for node in self.nodes]

@@ -113,7 +113,7 @@ class Agents:
     def _stands(self, order: _Order) -> bool:
         """Whether the order is of this life, and the one that is carried out."""
         queue = self._queues.get(order.spec.name)
-        return bool(queue) and queue is not None and queue[0] is order
+        return bool(queue and queue[0] is order)
 
     def _conduct(self, order: _Order) -> Conduct:
         conducts = self.starts if order.starts else self.stops

@@ -5,7 +5,7 @@ All chance is in whole numbers: a run is the same on every machine.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from random import Random
 
@@ -245,17 +245,14 @@ def _stretched(timing: Timing, per_cent: int) -> Timing:
     """
     longest = timing.initdead * 96 // timing.deadtime
     per_cent = min(per_cent, longest) if per_cent > 100 else per_cent
+    stretched = scaled(timing, per_cent, 100)
+    return replace(stretched, initdead=max(timing.initdead, stretched.initdead))
 
-    def stretch(span: Duration) -> Duration:
-        return Duration(span * per_cent // 100)
 
-    return Timing(
-        keepalive=stretch(timing.keepalive),
-        warntime=stretch(timing.warntime),
-        deadtime=stretch(timing.deadtime),
-        initdead=max(timing.initdead, stretch(timing.initdead)),
-        deadping=stretch(timing.deadping),
-    )
+def scaled(timing: Timing, times: int, by: int) -> Timing:
+    """Return timers of the same proportions, `times / by` as long."""
+    spans = {each.name: getattr(timing, each.name) for each in fields(timing)}
+    return Timing(**{name: Duration(span * times // by) for name, span in spans.items()})
 
 
 # The draws.
@@ -321,9 +318,9 @@ def _mix(random: Random, proof: Proof, nodes: int) -> tuple[tuple[FaultKind, int
     share = random.choice((25, 50, 75))
     drawn = [(kind, random.randint(1, 10), random.randrange(100) < share) for kind in FaultKind]
     senseless = set[FaultKind]()
-    if proof != "fence":
+    if proof is not Proof.FENCE:
         senseless.update(_FENCING)
-    if proof != "arbiter":
+    if proof is not Proof.ARBITER:
         senseless.update(_ARBITER)
     if nodes == 2:  # They would only be other names for a cut pair or a cut path.
         senseless.update((FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY, FaultKind.CUT_PAIR))

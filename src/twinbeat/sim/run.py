@@ -59,8 +59,7 @@ class Run:
 
     def watch(self, *watchers: Watcher) -> None:
         """Let others look on."""
-        for watcher in watchers:
-            self.world.watch(watcher)
+        self.world.watch(*watchers)
 
     def play(self) -> Outcome:
         """Play all of it and return what came of it."""
@@ -151,7 +150,7 @@ class Run:
         violations: list[Violation] = [v for c in self.checkers for v in c.violations]
         drops = Counter[str]()
         for node in self.world.nodes.values():
-            drops.update({str(reason): count for reason, count in node.drops.items()})
+            drops.update(node.drops)
         return Outcome(
             options=self.options,
             schedule=self.schedule,

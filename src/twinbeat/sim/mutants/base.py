@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from twinbeat.core.model import Proof, Timing
+from twinbeat.core.model import Proof
 from twinbeat.core.units import MS, Duration
 from twinbeat.sim.faults import FaultKind
-from twinbeat.sim.options import Options
+from twinbeat.sim.options import Options, scaled
 
 _MISSING = object()
 
@@ -44,13 +44,6 @@ def constant(owner: object, name: str, value: object) -> Patch:
     return Patch(owner, name, lambda _: lambda *_args, **_words: value)
 
 
-def _hastened(timing: Timing) -> Timing:
-    """Return timers of the same proportions around a keepalive of a tenth of a second."""
-    times = {each.name: getattr(timing, each.name) for each in fields(timing)}
-    scaled = {name: Duration(span * HASTE // timing.keepalive) for name, span in times.items()}
-    return Timing(**scaled)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One broken rule."""
@@ -75,7 +68,8 @@ class Mutant:
     def tuned(self, options: Options) -> Options:
         """Return drawn options with what it takes to find this mutant soon."""
         if self.hasty:
-            options = replace(options, timing=_hastened(options.timing))
+            timing = scaled(options.timing, HASTE, options.timing.keepalive)
+            options = replace(options, timing=timing)
         if self.faults:
             mix = tuple((kind, 1) for kind in self.faults)
             options = replace(options, mix=mix, gap=Duration(3 * options.timing.deadtime))

@@ -19,16 +19,6 @@ def _confirmed_once(self: Fencing, peer: PeerWatch) -> bool:
     return peer.node in self._confirmed
 
 
-def _any_outcome(real: Take) -> Take:
-    def take(self: Fencing, outcome: Outcome, now: Instant, out: list[Effect]) -> bool | None:
-        case = self._cases.get(outcome.node) if isinstance(outcome, PeerProvenDead) else None
-        if case is not None and isinstance(outcome, PeerProvenDead):
-            outcome = PeerProvenDead(case.op, outcome.node)
-        return real(self, outcome, now, out)
-
-    return take
-
-
 def _failure_confirms(real: Take) -> Take:
     def take(self: Fencing, outcome: Outcome, now: Instant, out: list[Effect]) -> bool | None:
         if not isinstance(outcome, PeerProvenDead) and hasattr(outcome, "node"):

@@ -102,11 +102,6 @@ def _half_the_limit(timing: Timing, _lease: Duration) -> Duration:
     return Duration(timing.deadtime // 2)
 
 
-def _counts_from_ack_only(peer: PeerWatch, now: Instant, _awake: Instant) -> Duration:
-    """Sleep counts as the peer's silence."""
-    return Duration(now - peer._since)
-
-
 MUTANTS = (
     Mutant(
         name="no-proof",
