@@ -223,6 +223,7 @@ def test_switches_and_life_are_born_again() -> None:
     """What a life begins with is part of it: the standby of an earlier life, the generation."""
     birth = read(KILLED)[0]
     assert isinstance(birth, Birth)
-    engine = born(dataclasses.replace(birth, life=Life(5, 6), node=NodeName("node1.example.com")))
+    born_again = dataclasses.replace(birth, life=Life(5, 6), node=NodeName("node1.example.com"))
+    engine = born(born_again).engine
     assert (engine.mine.life, engine.me) == (Life(5, 6), "node1.example.com")
     assert engine.handle(TimePassed(), birth.now) == []  # It has not started.

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from twinbeat.core.beat import Beat, Life
+from twinbeat.core.events import BeatReceived, MessageReceived
 from twinbeat.core.model import Key, Keyring
-from twinbeat.core.units import NodeName, seconds
+from twinbeat.core.units import LinkName, NodeName, seconds
 from twinbeat.node.mail import Mail
 from twinbeat.wire import codec
 from twinbeat.wire.message import Message
@@ -41,8 +42,8 @@ class Node:
 
 def test_what_one_seals_the_other_opens() -> None:
     sender, receiver = Node(NODE2), Node(NODE1)
-    assert receiver.mail.open(sender.packet(1), "eth1") == sender.beat(1)
-    assert receiver.mail.open(sender.packet(1), "eth0") == sender.beat(1)  # The second link's.
+    for link in (LinkName("eth1"), LinkName("eth0")):  # The second link brings a copy.
+        assert receiver.mail.open(sender.packet(1), link) == BeatReceived(sender.beat(1), link)
     assert receiver.mail.drops() == {}
 
 
@@ -112,14 +113,26 @@ def test_after_a_minute_the_rest_is_told_with_its_number(monkeypatch: pytest.Mon
     assert len(node.log) == 2
 
 
-def test_a_heartbeats_other_messages_are_ignored_without_alarm() -> None:
+def test_a_message_of_heartbeats_own_is_passed_on_with_its_fields() -> None:
+    message = Message()
+    for name, value in (("t", "ask_resources"), ("rsc_hold", "all"), ("src", NODE2)):
+        message.add(name, value)
+    message.add("srcuuid", b"2" * 16)
+    for name, value in (("seq", "2e"), ("hg", "6b03c509")):
+        message.add(name, value)
+    node = Node(NODE1)
+    assert node.mail.open(codec.encode(message, KEYS), "eth1") == MessageReceived(
+        NODE2, "ask_resources", 0x6B03C509, 0x2E, {"rsc_hold": "all"}, LinkName("eth1")
+    )
+
+
+def test_a_message_without_a_generation_is_counted() -> None:
     message = Message()
     for name, value in (("t", "ask_resources"), ("rsc_hold", "all"), ("src", NODE2)):
         message.add(name, value)
     node = Node(NODE1)
     assert node.mail.open(codec.encode(message, KEYS), "eth1") is None
-    assert node.mail.drops() == {"ignored type": 1}
-    assert node.log[0][0] == "debug"
+    assert node.mail.drops() == {"bad number": 1}
 
 
 def test_a_recording_of_an_earlier_life_is_a_replay() -> None:

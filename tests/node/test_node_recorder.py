@@ -46,10 +46,8 @@ class Desk:
     def write(self, level: str, text: str) -> None:
         self.log.append((level, text))
 
-    def engine(self) -> Engine:
-        return RecordedEngine(
-            self.recorder, MODEL, ME, Life(7, 8), Instant(0), standby={}, maintenance={}
-        )
+    def engine(self) -> RecordedEngine:
+        return RecordedEngine(self.recorder, Engine(MODEL, ME, Life(7, 8), Instant(0)))
 
     def live(self, steps: int) -> None:
         engine = self.engine()

@@ -56,6 +56,7 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
         links=links,
         groups=groups,
         proof=proof,
+        legacy=draft.legacy,
         log=draft.log,
         script_dirs=(f"{directory.rstrip('/')}/resource.d", "/etc/init.d"),
         realtime=draft.realtime,

@@ -65,6 +65,8 @@ class Draft:
     groups: list[GroupDraft] = field(default_factory=list)
     failback: Failback = Failback(enabled=True)
     """For every group that does not say otherwise."""
+    legacy: bool = False
+    """Whether a Heartbeat would run in its legacy mode."""
     proof: Said[Proof] | None = None
     log: LogSpec = LogSpec()
     realtime: bool = True

@@ -139,7 +139,7 @@ class _Reader:
     def _auto_failback(self, directive: Word, value: Word) -> None:
         enabled = boolean(value.text)
         if enabled is not None:
-            self.draft.failback = Failback(enabled=enabled)
+            self.draft.failback, self.draft.legacy = Failback(enabled=enabled), False
         elif value.text.lower() == "legacy":
             self._legacy(value.mark, "auto_failback is `legacy`")
         else:
@@ -316,7 +316,7 @@ class _Reader:
         )
 
     def _legacy(self, mark: Mark, message: str) -> None:
-        self.draft.failback = Failback(enabled=True)
+        self.draft.failback, self.draft.legacy = Failback(enabled=True), True
         self._report.warning(
             mark,
             message,

@@ -26,7 +26,7 @@ def answer(
         return True, verdict.why
     if peer.liveness is not Liveness.ALIVE:
         return False, verdict.why
-    if peer.acked_seq < claim_seq:
+    if peer.claims and peer.acked_seq < claim_seq:
         return False, f"{node} has not answered the claim yet"
     if now >= peer.promised:
         return False, f"the answer of {node} has expired"

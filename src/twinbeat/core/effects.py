@@ -18,6 +18,25 @@ class SendBeat:
 
 
 @dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Send a message of Heartbeat's own protocol on every link, now."""
+
+    fields: tuple[tuple[str, str], ...]
+    """What is particular to it, in order, the type `t` included."""
+    seq: int
+    """Its place among this node's beats and messages; 0: it has none (the `NS_` messages)."""
+    generation: int
+    """Of this node's present life."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Send the beat or message of that number once more, as it was."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClearGroup:
     """Probe every resource of the group and stop what runs; answered like `StopGroup`."""
 
@@ -172,6 +191,7 @@ class What(StrEnum):
     STANDBY_CHANGED = "standby changed"
     MAINTENANCE_CHANGED = "maintenance changed"
     CLEANED_UP = "cleaned up"
+    CONVERSATION = "conversation"
     CONFIG_DIFFERS = "config differs"
     CONFIG_CHANGED = "config changed"
     FENCING_BARRED = "fencing barred"
@@ -204,6 +224,20 @@ class Record:
 
 
 Effect = (
-    SendBeat | ClearGroup | StartGroup | StopGroup | Serve | Silence | Announce | Obey
-    | ProveDead | AskArbiter | Remember | Reply | Leave | Record
+    SendBeat | SendMessage | SendAgain | ClearGroup | StartGroup | StopGroup | Serve | Silence
+    | Announce | Obey | ProveDead | AskArbiter | Remember | Reply | Leave | Record
 )  # fmt: skip
+
+_FIRST_TO_LAST: tuple[type, ...] = (
+    Silence, Serve, SendBeat, SendMessage, SendAgain, AskArbiter, Announce, StopGroup, StartGroup,
+    ProveDead, ClearGroup, Obey, Remember, Reply, Record, Leave,
+)  # fmt: skip
+_ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
+
+
+def rank(effect: Effect) -> int:
+    """Return the place of an order among those of one event: by this they are sorted.
+
+    What silences comes first, then what serves, then what is said, then all that may take long.
+    """
+    return _ORDER[type(effect)]

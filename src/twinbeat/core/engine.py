@@ -14,22 +14,15 @@ from .candidates import Beliefs
 from .command import adopt, obey
 from .compose import compose, public
 from .effects import (
-    Announce,
-    AskArbiter,
-    ClearGroup,
     Effect,
     Leave,
     Obey,
-    ProveDead,
     Record,
     Remember,
-    Reply,
     SendBeat,
     Serve,
-    Silence,
-    StartGroup,
-    StopGroup,
     What,
+    rank,
 )
 from .events import (
     ArbiterAnswered,
@@ -45,6 +38,7 @@ from .events import (
     HardwareChanged,
     LeaseLapsed,
     LinkChanged,
+    MessageReceived,
     ModelChanged,
     PeerProvenDead,
     ProofFailed,
@@ -63,11 +57,6 @@ from .status import Status
 from .units import LONG_AGO, Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
 from .voice import Voice, may_leave
 
-_FIRST_TO_LAST: tuple[type, ...] = (
-    Silence, Serve, SendBeat, AskArbiter, Announce, StopGroup, StartGroup, ProveDead, ClearGroup,
-    Obey, Remember, Reply, Record, Leave,
-)  # fmt: skip
-_ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
 _TICKS = (TimePassed, Started)
 
 _ROUNDS = 8
@@ -97,6 +86,8 @@ class Engine:
         self.placements: dict[GroupName, Placement] = {}
         self.leaving = False
         self.word = "init"
+        self.pace: Duration | None = None
+        """How often it speaks when somebody listens who needs it oftener than every keepalive."""
         self.guard = "none"
         self.macs: frozenset[bytes] = frozenset()
         self.own_links: dict[LinkName, bool] = {}
@@ -127,7 +118,7 @@ class Engine:
             self._settle(now, out)
             self._speak(ticked, now, out)
         if len(out) > 1:
-            out.sort(key=_rank)
+            out.sort(key=rank)
         return out
 
     def next_deadline(self) -> Instant:
@@ -182,10 +173,13 @@ class Engine:
             case PeerProvenDead() | ProofFailed() | ArbiterAnswered() | ArbiterFailed():
                 news = self.members.proof.take(event, now, out)
                 if news is None:
-                    self._drop("stale outcome")
+                    self.drop("stale outcome")
                 return bool(news)
             case ModelChanged(model):
                 self._adopt(model, now, out)
+            case MessageReceived():
+                self.drop("message of a Heartbeat")
+                return False
             case ShutdownRequested():
                 self._shut_down(out)
             case command:
@@ -206,15 +200,15 @@ class Engine:
         """Take in a beat and return whether it was news."""
         peer = self.members.peers.get(beat.node)
         if peer is None:
-            self._drop("own beat" if beat.node == self.me else "beat of an unknown node")
+            self.drop("own beat" if beat.node == self.me else "beat of an unknown node")
             return False
         earlier = peer.beat
         was = peer.liveness
         hearing = self.members.take(beat, link, now, out)
         if hearing is Hearing.STALE:
-            self._drop("stale beat")
+            self.drop("stale beat")
         if hearing in (Hearing.NEWER, Hearing.REPEATED):
-            self._voice.fall_in(now, self.model.timing.keepalive)
+            self._voice.fall_in(now, self._pace)
             for group in self.groups.values():
                 view = beat.groups.get(group.name)
                 if view is not None and view.custody.owns:
@@ -256,7 +250,7 @@ class Engine:
         group = self.groups.get(name)
         effects = None if group is None else verb(group)
         if effects is None:
-            self._drop("stale outcome")
+            self.drop("stale outcome")
             return
         out.extend(effects)
 
@@ -360,7 +354,7 @@ class Engine:
     # The heartbeat.
 
     def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
-        if self._voice.speaks(now, self.model.timing.keepalive, ticked):
+        if self._voice.speaks(now, self._pace, ticked):
             out.append(SendBeat(compose(self, self._public, now)))
             self.members.proof.spoke(now, out)
         if not self.leaving or self._left:
@@ -373,6 +367,10 @@ class Engine:
             out.extend([Record(What.NODE_LEFT, why), Leave(clean=not unclean)])
 
     # Small things.
+
+    @property
+    def _pace(self) -> Duration:
+        return self.pace or self.model.timing.keepalive
 
     def _notice_stall(self, now: Instant, out: list[Effect]) -> None:
         gap = now - self._handled_at
@@ -388,13 +386,10 @@ class Engine:
         generation = self.mine.life.generation
         return Remember(dict(self.standby), dict(self.maintenance), generation)
 
-    def _drop(self, reason: str) -> None:
+    def drop(self, reason: str) -> None:
+        """Count what was refused."""
         self.drops[reason] = self.drops.get(reason, 0) + 1
 
     def _next_op(self) -> int:
         self._op += 1
         return self._op
-
-
-def _rank(effect: Effect) -> int:
-    return _ORDER[type(effect)]

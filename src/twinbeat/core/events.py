@@ -1,5 +1,6 @@
 """Events: the facts the core is told. Frozen, past participles; an illegal one cannot exist."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .beat import Beat
@@ -18,6 +19,24 @@ class BeatReceived:
     """An authenticated heartbeat that is no replay arrived on a link (or its copy on another)."""
 
     beat: Beat
+    link: LinkName
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """An authenticated message came of a peer that speaks Heartbeat's own protocol and no more.
+
+    Copies and recordings come in as well: whoever talks to that peer keeps track of the numbers.
+    """
+
+    node: NodeName
+    kind: str
+    """Heartbeat's `t`: `status`, `resource`, `NS_ackmsg` ..."""
+    generation: int
+    seq: int
+    """0: it has no number (the `NS_` messages)."""
+    fields: Mapping[str, str]
+    """The other fields that are texts, by their names."""
     link: LinkName
 
 
@@ -208,7 +227,7 @@ class ShutdownRequested:
 
 
 Event = (
-    Started | BeatReceived | TimePassed | LinkChanged
+    Started | BeatReceived | MessageReceived | TimePassed | LinkChanged
     | GroupStarted | GroupStartFailed | GroupStartLate | GroupStopped | GroupStopFailed
     | ResourceFailed
     | LeaseLapsed | GuardChanged | HardwareChanged

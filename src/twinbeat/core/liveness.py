@@ -91,6 +91,14 @@ class OwnBeats:
         self._sent.pop(self.seq - self._KEPT, None)
         return self.seq
 
+    def number(self) -> int:
+        """Return the number of a message that is no beat; who has it has all the beats before."""
+        self.seq += 1
+        if self.seq - 1 in self._sent:
+            self._sent[self.seq] = self._sent[self.seq - 1]
+        self._sent.pop(self.seq - self._KEPT, None)
+        return self.seq
+
     def promise(self, seq: int) -> Instant:
         """Return until when an acknowledgement of beat `seq` lets this node serve (E)."""
         sent = self._sent.get(seq)
@@ -133,6 +141,15 @@ class PeerWatch:
     def heard(self) -> bool:
         """Whether the peer is heard now: its newest beat speaks for it."""
         return self.liveness in _HEARD
+
+    @property
+    def claims(self) -> bool:
+        """Whether the peer may claim a group of its own accord; a Heartbeat never does.
+
+        That one takes what it is given, and what it is entitled to by this node's silence; so its
+        word that it does not hold a group is an answer, whether it has heard of a claim or not.
+        """
+        return self.beat is None or self.beat.version > 0
 
     @property
     def gone(self) -> bool:

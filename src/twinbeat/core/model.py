@@ -168,6 +168,9 @@ class ClusterModel:
     links: tuple[LinkSpec, ...]
     groups: tuple[GroupSpec, ...]
     proof: Proof = Proof.PEER
+    legacy: bool = False
+    """Whether `auto_failback legacy` holds towards a Heartbeat peer: its oldest resource protocol,
+    in which a node that returns takes its groups back."""
     startup_fencing: bool = False
     """Whether a node that has heard no peer since its start may have a peer fenced."""
     log: LogSpec = LogSpec()

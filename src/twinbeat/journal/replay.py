@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from twinbeat.core.engine import Engine
 from twinbeat.core.units import Instant
+from twinbeat.heartbeat1 import Interpreter
 
 from .contrast import facts
 from .stream import Birth, End, Reader, Step, StreamError
@@ -73,9 +74,9 @@ def replay(lines: Iterable[bytes]) -> Replay:
     return Replay(birth, steps, until, difference, ends, broken_off)
 
 
-def born(birth: Birth) -> Engine:
+def born(birth: Birth) -> Interpreter:
     """Return the engine of a birth."""
-    return Engine(
+    engine = Engine(
         birth.model,
         birth.node,
         birth.life,
@@ -83,9 +84,10 @@ def born(birth: Birth) -> Engine:
         standby=birth.standby,
         maintenance=birth.maintenance,
     )
+    return Interpreter(engine, birth.first_seq)
 
 
-def lived_again(engine: Engine, step: Step) -> Step:
+def lived_again(engine: Interpreter, step: Step) -> Step:
     """Return the step as the engine takes it."""
     try:
         return Step(step.now, step.event, tuple(engine.handle(step.event, step.now)))

@@ -43,6 +43,8 @@ class Birth:
     standby: Mapping[NodeName, Switch]
     maintenance: Mapping[NodeName, Switch]
     model: ClusterModel
+    first_seq: int = 0
+    """The number after which those of its beats and messages begin."""
 
 
 @dataclass(frozen=True, slots=True)

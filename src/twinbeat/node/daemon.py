@@ -6,6 +6,7 @@ the end the peers have heard the goodbye before the links close. `run` is what `
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,11 +26,13 @@ from twinbeat.core.events import (
     BeatReceived,
     GuardChanged,
     HardwareChanged,
+    MessageReceived,
     ModelChanged,
     ShutdownRequested,
 )
 from twinbeat.core.model import ClusterModel, Keyring
 from twinbeat.core.units import Duration, GroupName, NodeName, seconds
+from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
 from .agency import Agency, virtual_ips
@@ -58,6 +61,8 @@ LOAD = seconds(5)
 """How often the load is read; the kernel itself reckons it no more often."""
 SUMMARY = seconds(5)
 """How often a service manager hears how this node fares, unless its watchdog wants more."""
+FIRST_SEQ_MAX = 1 << 30
+"""The numbers of a life begin at random below this: no recorded acknowledgement fits them."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
 LOAD_FILE = "/proc/loadavg"
@@ -120,7 +125,7 @@ class Daemon:
         self._guard = ""
         self._macs: frozenset[bytes] = frozenset()
         self._leaving = False
-        self._engine: Engine | None = None
+        self._engine: Interpreter | None = None
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._notifier = Notifier()
@@ -186,8 +191,7 @@ class Daemon:
         await self._addresses.open(virtual_ips(self._model), self._model.timing.lease)
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
         self._switchboard.use(self._model.links)
-        made = Engine if self._recorder is None else self._recorder.engine
-        self._engine = made(
+        engine = Engine(
             self._model,
             self._me,
             self._kept.life,
@@ -195,13 +199,15 @@ class Daemon:
             standby=self._kept.standby,
             maintenance=self._kept.maintenance,
         )
+        before_it = Interpreter if self._recorder is None else self._recorder.engine
+        self._engine = before_it(engine, secrets.randbelow(FIRST_SEQ_MAX))
         self._adopt(self._model)
         self._tell_guard()
         self._tell_hardware()
         self._chores.add(TIDY, self._tidy_up)
         self._chores.add(TEND, self._addresses.tend)
         self._chores.add(LOAD, self._read_load)
-        self._loop.begin(self._engine, self._beats, self._performer.perform)
+        self._loop.begin(self._engine, self._arrived, self._performer.perform)
         self._notifier.ready(self._summary())
         if self._notifier.listened_to:
             watchdog = self._notifier.watchdog
@@ -226,12 +232,12 @@ class Daemon:
 
     # What arrives.
 
-    def _beats(self) -> Iterator[BeatReceived]:
-        """Yield every heartbeat that waits and is to be believed."""
+    def _arrived(self) -> Iterator[BeatReceived | MessageReceived]:
+        """Yield what every packet that waits and is to be believed says."""
         for packet, link in self._switchboard.receive():
-            beat = self._mail.open(packet, link)
-            if beat is not None:
-                yield BeatReceived(beat, link)
+            said = self._mail.open(packet, link)
+            if said is not None:
+                yield said
 
     async def _answer(self, do: str, args: dict[str, Any], who: Credentials) -> object:
         if self._engine is None:

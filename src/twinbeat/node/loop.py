@@ -9,14 +9,24 @@ At its end come the chores that may be done by now.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from twinbeat.core.effects import Effect
-from twinbeat.core.engine import Engine
-from twinbeat.core.events import BeatReceived, Event, Started, TimePassed
+from twinbeat.core.events import BeatReceived, Event, MessageReceived, Started, TimePassed
 from twinbeat.core.units import NEVER, SECOND, Instant
 
 from . import clock
 from .chores import Chores
+
+
+class Decider(Protocol):
+    """What the loop asks of the engine, or of what stands before it."""
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """Take in one fact and return the orders that follow from it."""
+
+    def next_deadline(self) -> Instant:
+        """Return when `TimePassed` is due even if nothing else happens."""
 
 
 class DecisionLoop:
@@ -27,7 +37,7 @@ class DecisionLoop:
         self._chores = chores
         self._asyncio: asyncio.AbstractEventLoop | None = None
         """Kept, for each question after the running loop is a system call."""
-        self._engine: Engine | None = None
+        self._engine: Decider | None = None
         self._inbox: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due: Instant = NEVER
@@ -36,8 +46,8 @@ class DecisionLoop:
 
     def begin(
         self,
-        engine: Engine,
-        receive: Callable[[], Iterable[BeatReceived]],
+        engine: Decider,
+        receive: Callable[[], Iterable[BeatReceived | MessageReceived]],
         perform: Callable[[Effect, Instant], None],
     ) -> None:
         """Tell the engine that it has started, and take turns from now on."""

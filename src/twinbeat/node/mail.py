@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from twinbeat.agents.base import Log
 from twinbeat.core.beat import Beat, Life
+from twinbeat.core.effects import SendMessage
+from twinbeat.core.events import BeatReceived, MessageReceived
 from twinbeat.core.model import Keyring
-from twinbeat.core.units import LONG_AGO, SECOND, Instant, NodeName
-from twinbeat.wire import codec, heartbeat
+from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName
+from twinbeat.heartbeat1.stream import HISTORY
+from twinbeat.wire import codec, heartbeat, plain
 from twinbeat.wire.heartbeat import Envelope
-from twinbeat.wire.message import Reason, WireError
+from twinbeat.wire.message import Message, Reason, WireError
 from twinbeat.wire.replay import ReplayGuard, Verdict
 
 from . import clock
@@ -25,11 +28,10 @@ HOPFUDGE = 1
 
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
-OTHER_TYPE = "ignored type"
 FAULT = "fault"
 
-_TOLD_QUIETLY = {OTHER_TYPE, Verdict.LATE.value}
-"""What healthy peers do as well: a Heartbeat's other messages, a packet that took the long way."""
+_TOLD_QUIETLY = {Verdict.LATE.value}
+"""What healthy peers do as well: a packet takes the long way."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,9 @@ class Mail:
         self._log = log
         self._guard = ReplayGuard()
         self._drops: dict[str, Drop] = {}
+        self._uuids: dict[NodeName, bytes] = {}
+        self._sent: dict[int, bytes] = {}
+        """The newest packets by their numbers: a Heartbeat may ask for one again."""
         self.believe(nodes, keyring)
 
     def believe(self, nodes: tuple[NodeName, ...], keyring: Keyring) -> None:
@@ -72,34 +77,73 @@ class Mail:
 
     def seal(self, beat: Beat) -> bytes:
         """Return the packet that says a beat."""
-        envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
-        return codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
+        return self._sealed(heartbeat.pack(beat, self._envelope()), beat.seq)
 
-    def open(self, packet: bytes, link: str) -> Beat | None:
-        """Return the beat of a packet if it is to be believed; else count why not."""
+    def seal_message(self, order: SendMessage) -> bytes:
+        """Return the packet of a message of Heartbeat's own protocol."""
+        dest = next((value for name, value in order.fields if name == "dest"), "")
+        uuid = self._uuids.get(NodeName(dest))
+        message = plain.pack(order, self.me, self._envelope(), uuid)
+        return self._sealed(message, order.seq)
+
+    def again(self, seq: int) -> bytes | None:
+        """Return a packet that was sealed lately, or None."""
+        return self._sent.get(seq)
+
+    def open(self, packet: bytes, link: str) -> BeatReceived | MessageReceived | None:
+        """Return what a packet says if it is to be believed; else count why not."""
         try:
-            beat = heartbeat.unpack(codec.decode(packet, self._keyring))
+            message = codec.decode(packet, self._keyring)
+            if plain.is_plain(message):
+                return self._open_plain(message, link)
+            beat = heartbeat.unpack(message)
         except WireError as error:
-            other = error.reason is Reason.NOT_A_HEARTBEAT
-            self._drop(OTHER_TYPE if other else error.reason.value, f"{error.detail}, on {link}")
+            self._drop(error.reason.value, f"{error.detail}, on {link}")
             return None
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             self._drop(FAULT, f"{error!r} at {where.filename}:{where.lineno}, on {link}")
             return None
-        if beat.node == self.me:
-            if beat.life.token != self._token:  # Our own may come back from a multicast link.
-                self._drop(OWN_NAME, f"another life of {self.me} is heard on {link}")
-            return None
-        if beat.node not in self._nodes:
-            self._drop(UNKNOWN_NODE, f"bad node [{beat.node}] in message, on {link}")
+        if not self._of_a_peer(beat.node, beat.life.token == self._token, link):
             return None
         verdict = self._guard.judge(beat.node, beat.life, beat.seq)
         if verdict in (Verdict.NEW, Verdict.DUPLICATE):
-            return beat
+            return BeatReceived(beat, LinkName(link))
         said = f"generation {beat.life.generation}, seq {beat.seq}"
         self._drop(verdict.value, f"[{beat.node}], {said}, on {link}")
         return None
+
+    def _open_plain(self, message: Message, link: str) -> MessageReceived | None:
+        """Take a message of Heartbeat's own; whether it is news is judged by its numbers later."""
+        received = plain.unpack(message, LinkName(link))
+        own = message.binary("srcuuid") == self._uuid
+        if not self._of_a_peer(received.node, own, link):
+            return None
+        uuid = message.binary("srcuuid")
+        if uuid is not None and len(uuid) == len(self._uuid):
+            self._uuids[received.node] = uuid
+        return received
+
+    def _of_a_peer(self, node: NodeName, mine: bool, link: str) -> bool:
+        """Whether a packet is of another configured node; `mine`: what is of this very one."""
+        if node == self.me:
+            if not mine:  # Our own may come back from a multicast link.
+                self._drop(OWN_NAME, f"another life of {self.me} is heard on {link}")
+            return False
+        if node not in self._nodes:
+            self._drop(UNKNOWN_NODE, f"bad node [{node}] in message, on {link}")
+            return False
+        return True
+
+    def _envelope(self) -> Envelope:
+        return Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
+
+    def _sealed(self, message: Message, seq: int) -> bytes:
+        packet = codec.encode_netstring(message, self._keyring)
+        if seq:
+            self._sent[seq] = packet
+            self._sent.pop(seq - HISTORY, None)
+        return packet
 
     def drops(self) -> dict[str, int]:
         """Return how many packets were refused, by reason."""

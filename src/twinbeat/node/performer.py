@@ -21,7 +21,9 @@ from twinbeat.core.effects import (
     Record,
     Remember,
     Reply,
+    SendAgain,
     SendBeat,
+    SendMessage,
     Serve,
     Silence,
     StartGroup,
@@ -105,6 +107,11 @@ class Performer:
         match effect:
             case SendBeat(beat):
                 self._switchboard.send(self._mail.seal(beat))
+            case SendMessage():
+                self._switchboard.send(self._mail.seal_message(effect))
+            case SendAgain(seq):
+                if (packet := self._mail.again(seq)) is not None:
+                    self._switchboard.send(packet)
             case Serve():
                 self._serve(effect)
             case Silence(group):

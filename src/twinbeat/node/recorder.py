@@ -11,19 +11,18 @@ FILE.2, FILE.3 ... that does not. A symbolic link counts as a file that exists: 
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from twinbeat import __version__
 from twinbeat.agents.base import Log
-from twinbeat.core.beat import Life, Switch
 from twinbeat.core.effects import Effect
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import Event
-from twinbeat.core.model import ClusterModel
-from twinbeat.core.units import Instant, NodeName
+from twinbeat.core.units import Instant
+from twinbeat.heartbeat1 import Interpreter
 from twinbeat.journal.stream import Birth, End, Line, Step, Writer
 
 from .scribe import Errand, Scribe
@@ -67,8 +66,8 @@ class Recorder:
         self._over = False
 
     @property
-    def engine(self) -> "Callable[..., RecordedEngine]":
-        """What makes this life's engine, as `Engine` would."""
+    def engine(self) -> "Callable[[Engine, int], RecordedEngine]":
+        """What stands before this life's engine, as `Interpreter` would."""
         return partial(RecordedEngine, self)
 
     def put(self, line: Line) -> None:
@@ -146,31 +145,22 @@ class Recorder:
             self._file = None
 
 
-class RecordedEngine(Engine):
+class RecordedEngine(Interpreter):
     """An engine of which every step is put down, also the one that fails."""
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        model: ClusterModel,
-        me: NodeName,
-        life: Life,
-        now: Instant,
-        *,
-        standby: Mapping[NodeName, Switch],
-        maintenance: Mapping[NodeName, Switch],
-    ) -> None:
-        super().__init__(model, me, life, now, standby=standby, maintenance=maintenance)
+    def __init__(self, recorder: Recorder, engine: Engine, first_seq: int = 0) -> None:
+        super().__init__(engine, first_seq)
         self._recorder = recorder
         recorder.put(
             Birth(
                 program=__version__,
-                node=me,
-                life=life,
-                now=now,
-                standby=standby,
-                maintenance=maintenance,
-                model=model,
+                node=engine.me,
+                life=engine.mine.life,
+                now=engine.members.started_at,
+                standby=dict(engine.standby),
+                maintenance=dict(engine.maintenance),
+                model=engine.model,
+                first_seq=first_seq,
             )
         )
 

@@ -90,6 +90,7 @@ _OURS: Mapping[What, Line] = {
     What.STANDBY_CHANGED: ("info", "standby is {on} for {node}: {because}"),
     What.MAINTENANCE_CHANGED: ("info", "maintenance is {on} for {node}: {because}"),
     What.CLEANED_UP: ("info", "group {group} is cleaned up on {node}: {because}"),
+    What.CONVERSATION: ("info", "{because}"),
     What.CONFIG_DIFFERS: ("WARN", "{node}: {because}{numbers}"),
     What.CONFIG_CHANGED: ("info", "the configuration is in force: {because}"),
     What.FENCING_BARRED: ("WARN", "{node} is not fenced: {because}"),

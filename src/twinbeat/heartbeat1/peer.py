@@ -1,0 +1,94 @@
+"""One life of a Heartbeat peer: what came in, and the beat that it would send if it were ours.
+
+It counts as alive by what is proof between two of us as well: it acknowledges what this node has
+sent in its present life. This node's numbers begin at random, so that no recorded acknowledgement
+fits. Until the first one fits, what the peer says of resources is kept back.
+"""
+
+from dataclasses import dataclass
+
+from twinbeat.core.beat import Ack, Beat, GroupView, Life
+from twinbeat.core.events import MessageReceived
+from twinbeat.core.liveness import OwnBeats
+from twinbeat.core.units import MS, Duration, GroupName, NodeName
+
+from .stream import Inbound
+
+KEPT_BACK = 64
+"""Messages of a peer that has acknowledged nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What its newest status says."""
+
+    word: str
+    deadtime: Duration
+
+
+class HeartbeatPeer:
+    """What is known of one life of it."""
+
+    def __init__(self, node: NodeName, generation: int, first: int) -> None:
+        self.node = node
+        self.generation = generation
+        self.inbound = Inbound()
+        self.said: Said | None = None
+        self.acked = 0
+        """The highest number of this node's that it has acknowledged."""
+        self.kept_back: list[MessageReceived] = []
+        self._first = first
+        self._beats = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has acknowledged anything of this node's present life."""
+        return self.acked > 0
+
+    def take_ack(self, seq: int, newest: int) -> bool:
+        """Take in an acknowledgement; return whether it says anything new.
+
+        One that does was sent just now, for it names what only just left.
+        """
+        if not max(self.acked, self._first) < seq <= newest:
+            return False
+        self.acked = seq
+        return True
+
+    def keep_back(self, message: MessageReceived) -> bool:
+        """Keep a message until the peer has acknowledged something; false: there are too many."""
+        if len(self.kept_back) >= KEPT_BACK:
+            return False
+        self.kept_back.append(message)
+        return True
+
+    def again(self) -> Beat | None:
+        """Return the last beat once more: a copy came on another link."""
+        return self._last if self._beats else None
+
+    def beat(
+        self, mine: OwnBeats, groups: dict[GroupName, GroupView], *, leaving: bool
+    ) -> Beat | None:
+        """Return the beat that says what the peer has said until now; None before its first status.
+
+        A Heartbeat has no lease. It is judged by the deadtime that it published, as among
+        Heartbeats: the lease in this beat is the one that belongs to that deadtime.
+        """
+        if self.said is None:
+            return None
+        self._beats += 1
+        deadtime = self.said.deadtime
+        margin = min(20 * MS, deadtime // 10) + deadtime * 3 // 100
+        self._last = Beat(
+            node=self.node,
+            life=Life(self.generation, 0),
+            seq=self._beats,
+            word=self.said.word,
+            deadtime=deadtime,
+            lease=Duration(deadtime - margin),
+            version=0,
+            acks={mine.node: Ack(mine.life, self.acked, True)} if self.fresh else {},
+            groups=groups,
+            leaving=leaving,
+        )
+        return self._last
