@@ -57,7 +57,7 @@ class Conversation:
         raise NotImplementedError
 
     def next_deadline(self) -> Instant:
-        """Return when `follow` has to look again though nothing happened."""
+        """Return when `follow` has to look again though nothing happened; past times are void."""
         raise NotImplementedError
 
     # What is common.

@@ -22,7 +22,7 @@ from twinbeat.core.engine import Engine
 from twinbeat.core.events import BeatReceived, Event, MessageReceived
 from twinbeat.core.liveness import Liveness
 from twinbeat.core.status import Status
-from twinbeat.core.units import MS, NEVER, SECOND, Duration, Instant, LinkName, NodeName
+from twinbeat.core.units import LONG_AGO, MS, NEVER, SECOND, Duration, Instant, LinkName, NodeName
 from twinbeat.wire.heartbeat import LONGEST, SHORTEST
 
 from . import words
@@ -66,6 +66,7 @@ class Interpreter:
         self._leave: Leave | None = None
         self._leave_by: Instant = NEVER
         self._shutdone_seq = 0
+        self._handled_at: Instant = LONG_AGO
 
     # The three verbs.
 
@@ -73,6 +74,7 @@ class Interpreter:
         """Take in one fact and return the orders that follow from it."""
         if self._meeting is None and not isinstance(event, MessageReceived):
             return self.engine.handle(event, now)
+        self._handled_at = now
         out: list[Effect] = []
         match event:
             case MessageReceived():
@@ -93,7 +95,8 @@ class Interpreter:
         if self._meeting is None:
             return deadline
         inbound, conversation = self._meeting.peer.inbound, self._meeting.conversation
-        return min(deadline, inbound.next_deadline(), conversation.next_deadline(), self._leave_by)
+        others = (inbound.next_deadline(), conversation.next_deadline(), self._leave_by)
+        return min([deadline, *(at for at in others if at > self._handled_at)])
 
     def status(self, now: Instant) -> Status:
         """Return the snapshot of what this node believes."""
@@ -113,6 +116,8 @@ class Interpreter:
         why = "its new life speaks our own protocol: the groups go on as they are"
         out.append(Record(What.CONVERSATION, why, peer=self._meeting.peer.node))
         self._meeting, self.engine.pace = None, None
+        if self._leave is not None:
+            out.append(self._leave)
 
     def _meet(self, event: MessageReceived, now: Instant, out: list[Effect]) -> Meeting | None:
         """Return the meeting to which a message belongs; None: the life that sent it is over."""

@@ -89,7 +89,7 @@ class Legacy(Conversation):
                 self.say(ip_request(group.name))
 
     def next_deadline(self) -> Instant:
-        """Return when `follow` has to look again though nothing happened."""
+        """Return when `follow` has to look again though nothing happened; past times are void."""
         waiting = [group for group in self.engine.groups.values() if self._asks_for(group)]
         return min((self._ask_at(group) for group in waiting), default=NEVER)
 

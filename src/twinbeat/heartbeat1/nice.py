@@ -25,6 +25,8 @@ ASK_AGAIN = Duration(3 * SECOND)
 """When a node that has not said what it holds is asked again."""
 GIVE_AGAIN = Duration(2 * SECOND)
 """After a refusal, and for a share that nobody holds."""
+TAKE_FIRST = Duration(2 * SECOND)
+"""How long a peer may take to give by itself what placement wants here; an order does not wait."""
 TAKE_AGAIN = Duration(15 * SECOND)
 """When a peer that has not begun to give is asked again."""
 
@@ -69,7 +71,7 @@ class NiceFailback(Conversation):
         self._asked_at: Instant = LONG_AGO if word == "active" else now
         """When it was last asked what it holds; one that just begins says so by itself."""
         self._orphaned_at: Instant = NEVER
-        self._took_at: Instant = LONG_AGO
+        self._take_at: Instant = NEVER
         self._next_give: Instant = LONG_AGO
         self._gone = False
         self._said_shutdown = False
@@ -201,8 +203,8 @@ class NiceFailback(Conversation):
                 self._consider_taking(now)
 
     def next_deadline(self) -> Instant:
-        """Return when `follow` has to look again though nothing happened."""
-        times = [self._next_give if self._next_give > self._since else NEVER, self._orphaned_at]
+        """Return when `follow` has to look again though nothing happened; past times are void."""
+        times = [self._next_give, self._orphaned_at, self._take_at]
         if self._phase is Phase.ASKED:
             times.append(Instant(self._since + REPLY_TIME))
         if self._theirs is None and self._asked_at != LONG_AGO:
@@ -275,20 +277,24 @@ class NiceFailback(Conversation):
         return all(self.placed_at_peer(group) for group in groups)
 
     def _consider_taking(self, now: Instant) -> None:
-        """Ask the peer for a share that an operator wants here."""
-        wanted = Share.NONE
+        """Ask the peer for a share that placement wants here."""
+        wanted, ordered = Share.NONE, False
         for one in (Share.LOCAL, Share.FOREIGN):
             groups = self._groups(one)
-            if groups and self._theirs_hold(one) and all(map(self._ordered_here, groups)):
+            if groups and self._theirs_hold(one) and all(map(self.placed_here, groups)):
                 wanted |= one
-        if wanted and now - self._took_at >= TAKE_AGAIN:
-            self._took_at = now
+                ordered |= any(map(self._ordered_here, groups))
+        if not wanted:
+            self._take_at = NEVER
+            return
+        self._take_at = min(self._take_at, Instant(now if ordered else now + TAKE_FIRST))
+        if now >= self._take_at:
+            self._take_at = Instant(now + TAKE_AGAIN)
             self.say(hb_takeover(wanted))
 
     def _ordered_here(self, group: Group) -> bool:
-        pinned = group.pin.node == self.engine.me
         relieved = orders.is_on(self.engine.standby, self.peer)
-        return self.placed_here(group) and (pinned or relieved)
+        return group.pin.node == self.engine.me or relieved
 
     def _say_shutdown(self) -> None:
         if not self._said_shutdown:

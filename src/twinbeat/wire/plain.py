@@ -1,8 +1,8 @@
 """Messages of Heartbeat's own protocol, as the core is told of them and orders them.
 
 A message without our fields is such a one, whatever its type. Its texts are taken as they are, but
-bounded; what they mean is decided by who talks to a Heartbeat peer. What every message carries
-(heartbeat.md 1.6) is added and taken off here.
+bounded; what they mean is decided by who talks to a Heartbeat peer. What every message
+carries is added and taken off here.
 """
 
 from twinbeat.core.effects import SendMessage
