@@ -6,6 +6,7 @@ what the engine does and says that in Heartbeat's messages. Which of the two a p
 what its newest life speaks, and changes in flight: the engine's groups, leases and journal go on.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 from twinbeat.core.beat import Beat, Life
@@ -30,7 +31,7 @@ from .conversation import Conversation
 from .legacy import Legacy
 from .nice import NiceFailback
 from .peer import HeartbeatPeer, Said
-from .stream import Outbound, Place
+from .stream import HISTORY, Outbound, Place
 
 ACKS_PER_LEASE = 6
 """A Heartbeat acknowledges every tenth message only: a lease must outlast some that are lost."""
@@ -67,6 +68,8 @@ class Interpreter:
         self._leave_by: Instant = NEVER
         self._shutdone_seq = 0
         self._handled_at: Instant = LONG_AGO
+        self._messages: deque[int] = deque(maxlen=HISTORY)
+        """The numbers of this node's newest messages that are no beats."""
 
     # The three verbs.
 
@@ -192,15 +195,16 @@ class Interpreter:
         match event.kind:
             case "NS_ackmsg":
                 if peer.take_ack(_number(event.fields.get("ackseq"), 16), newest):
-                    for kept in self._flush(peer):
-                        self._take_in(meeting, kept, now)
-                    self._pass_on(meeting, event.link, now, out)
+                    self._hear_echo(meeting, event.link, now, out)
             case "NS_rexmit":
                 first = _number(event.fields.get("firstseq"), 10)
                 last = _number(event.fields.get("lastseq"), 10)
                 if not 0 < first <= last:
                     self.engine.drop("bad request of a Heartbeat")
                     return
+                # Who misses a number has heard a later one: under loss this is the news that comes.
+                if self._is_beat(last + 1) and peer.take_heard(last + 1, newest):
+                    self._hear_echo(meeting, event.link, now, out)
                 again, gone = meeting.outbound.resend(first, last, newest, now)
                 out += [SendAgain(seq) for seq in again]
                 if gone:
@@ -209,10 +213,16 @@ class Interpreter:
             case "NS_nak_rexmit":
                 peer.inbound.forget(_number(event.fields.get("firstseq"), 16))
 
-    @staticmethod
-    def _flush(peer: HeartbeatPeer) -> list[MessageReceived]:
-        kept, peer.kept_back = peer.kept_back, []
-        return kept
+    def _hear_echo(self, meeting: Meeting, link: LinkName, now: Instant, out: list[Effect]) -> None:
+        """The peer has shown that it hears this life: what it said before counts now."""
+        kept, meeting.peer.kept_back = meeting.peer.kept_back, []
+        for message in kept:
+            self._take_in(meeting, message, now)
+        self._pass_on(meeting, link, now, out)
+
+    def _is_beat(self, seq: int) -> bool:
+        """Whether a number is a beat's, which alone puts off what a Heartbeat concludes."""
+        return seq not in self._messages
 
     def _hear_news(
         self, meeting: Meeting, event: MessageReceived, now: Instant, out: list[Effect]
@@ -280,7 +290,8 @@ class Interpreter:
         if peer.fresh:
             conversation.follow(now)
         for fields in conversation.outbox:
-            out.append(self._message(fields, engine.mine.number()))
+            self._messages.append(engine.mine.number())
+            out.append(self._message(fields, engine.mine.seq))
         conversation.outbox = []
         out += conversation.records
         conversation.records = []

@@ -35,24 +35,32 @@ class HeartbeatPeer:
         self.inbound = Inbound()
         self.said: Said | None = None
         self.acked = 0
-        """The highest number of this node's that it has acknowledged."""
+        """Up to which of this node's numbers it has acknowledged all."""
+        self.heard = 0
+        """The highest of this node's beats that it has shown to have heard."""
         self.kept_back: list[MessageReceived] = []
         self._first = first
         self._beats = 0
 
     @property
     def fresh(self) -> bool:
-        """Whether it has acknowledged anything of this node's present life."""
-        return self.acked > 0
+        """Whether it has shown that it hears this node's present life."""
+        return self.heard > 0
 
     def take_ack(self, seq: int, newest: int) -> bool:
-        """Take in an acknowledgement; return whether it says anything new.
+        """Take in that it has all numbers up to one; return whether that says anything new."""
+        if self._first < seq <= newest:
+            self.acked = max(self.acked, seq)
+        return self.take_heard(seq, newest)
 
-        One that does was sent just now, for it names what only just left.
+    def take_heard(self, seq: int, newest: int) -> bool:
+        """Take in that it has heard one number; return whether that says anything new.
+
+        What does was sent just now, for it tells of what only just left.
         """
-        if not max(self.acked, self._first) < seq <= newest:
+        if not max(self.heard, self._first) < seq <= newest:
             return False
-        self.acked = seq
+        self.heard = seq
         return True
 
     def keep_back(self, message: MessageReceived) -> bool:
@@ -87,7 +95,7 @@ class HeartbeatPeer:
             deadtime=deadtime,
             lease=Duration(deadtime - margin),
             version=0,
-            acks={mine.node: Ack(mine.life, self.acked, True)} if self.fresh else {},
+            acks={mine.node: Ack(mine.life, self.heard, True)} if self.fresh else {},
             groups=groups,
             leaving=leaving,
         )
