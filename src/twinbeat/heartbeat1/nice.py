@@ -287,7 +287,8 @@ class NiceFailback(Conversation):
         if not wanted:
             self._take_at = NEVER
             return
-        self._take_at = min(self._take_at, Instant(now if ordered else now + TAKE_FIRST))
+        if self._take_at == NEVER:
+            self._take_at = Instant(now if ordered else now + TAKE_FIRST)
         if now >= self._take_at:
             self._take_at = Instant(now + TAKE_AGAIN)
             self.say(hb_takeover(wanted))
