@@ -317,7 +317,7 @@ class NiceFailback(Conversation):
         for one in (Share.LOCAL, Share.FOREIGN):
             groups = self._groups(one)
             running = any(group.custody in _RUNNING for group in groups)
-            if running or (not groups and self._empty & one):
+            if running or (not groups and self._empty & one and not self._theirs_hold(one)):
                 held |= one
         return held & ~self._share if self._phase in (Phase.GIVING, Phase.GAVE) else held
 
