@@ -9,6 +9,7 @@ from twinbeat.core.model import Key, Keyring
 from twinbeat.core.units import NodeName, seconds
 from twinbeat.node.mail import Mail
 from twinbeat.wire import codec
+from twinbeat.wire.codec import Encoding
 from twinbeat.wire.message import Message
 
 NODE1, NODE2 = NodeName("node1"), NodeName("node2")
@@ -36,7 +37,7 @@ class Node:
         )
 
     def packet(self, seq: int = 1) -> bytes:
-        return self.mail.seal(self.beat(seq))
+        return self.mail.seal(self.beat(seq)).packet(Encoding.NETSTRING)
 
 
 def test_what_one_seals_the_other_opens() -> None:

@@ -13,8 +13,9 @@ from twinbeat.core.beat import Beat, Life
 from twinbeat.core.model import Keyring
 from twinbeat.core.units import LONG_AGO, SECOND, Instant, NodeName
 from twinbeat.wire import codec, heartbeat
+from twinbeat.wire.codec import Encoding
 from twinbeat.wire.heartbeat import Envelope
-from twinbeat.wire.message import Reason, WireError
+from twinbeat.wire.message import Message, Reason, WireError
 from twinbeat.wire.replay import ReplayGuard, Verdict
 
 from . import clock
@@ -40,6 +41,24 @@ class Drop:
     untold: int = 0
     told_at: Instant = LONG_AGO
     detail: str = ""
+
+
+class Letter:
+    """One message on its way to all links: written and signed at most once in each encoding."""
+
+    def __init__(self, message: Message, keyring: Keyring) -> None:
+        self._message = message
+        self._keyring = keyring
+        self._packets: dict[Encoding, bytes] = {}
+
+    def packet(self, encoding: Encoding) -> bytes:
+        """Return the packet; ValueError when the message cannot be written so."""
+        packet = self._packets.get(encoding)
+        if packet is None:
+            classic = encoding is Encoding.CLASSIC
+            encode = codec.encode_classic if classic else codec.encode_netstring
+            packet = self._packets[encoding] = encode(self._message, self._keyring)
+        return packet
 
 
 class Mail:
@@ -70,10 +89,10 @@ class Mail:
         self._ttl = len(nodes) + HOPFUDGE
         self._keyring = keyring
 
-    def seal(self, beat: Beat) -> bytes:
-        """Return the packet that says a beat."""
+    def seal(self, beat: Beat) -> "Letter":
+        """Return the packet that says a beat, in whichever encoding a link wants it."""
         envelope = Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
-        return codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
+        return Letter(heartbeat.pack(beat, envelope), self._keyring)
 
     def open(self, packet: bytes, link: str) -> Beat | None:
         """Return the beat of a packet if it is to be believed; else count why not."""
@@ -112,10 +131,15 @@ class Mail:
             if drop.untold and now - drop.told_at >= TELL_AGAIN_NS:
                 self._tell(reason, drop, now)
 
-    def _drop(self, reason: str, detail: str) -> None:
+    def count(self, reason: str, times: int, detail: str) -> None:
+        """Count packets that were lost before they came here, or never left."""
+        if times:
+            self._drop(reason, detail, times)
+
+    def _drop(self, reason: str, detail: str, times: int = 1) -> None:
         drop = self._drops.setdefault(reason, Drop())
-        drop.count += 1
-        drop.untold += 1
+        drop.count += times
+        drop.untold += times
         drop.detail = detail
         now = clock.now()
         if now - drop.told_at >= TELL_AGAIN_NS:
