@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,7 +59,8 @@ class Node:
         }
         for file, text in files.items():
             (directory / "ha.d" / file).write_text(text)
-        (directory / "ha.d" / "authkeys").chmod(0o600)
+        self.authkeys = directory / "ha.d" / "authkeys"
+        self.authkeys.chmod(0o600)
         (scripts / "httpd").chmod(0o755)
         subprocess.run(["ip", "netns", "add", self._namespace], check=True)
         self._daemon = subprocess.Popen(
@@ -74,6 +76,17 @@ class Node:
                 return await client.request("status")
 
         return asyncio.run(one())
+
+    def use_keys(self, authkeys: str) -> None:
+        """Write the file anew and hang up, as `heartbeat -r` does."""
+        self.authkeys.write_text(authkeys)
+        self._daemon.send_signal(signal.SIGHUP)
+
+    def takes_over(self, reload: int, nodes: "tuple[Node, Node]") -> None:
+        def done() -> bool:
+            return self.lines().count("configuration is in force") == reload
+
+        until(done, f"{self.name} takes over reload {reload}", nodes)
 
     def kill(self) -> None:
         self._daemon.kill()
@@ -141,3 +154,21 @@ def test_the_death_of_a_node_is_seen_over_a_serial_line(nodes: tuple[Node, Node]
     one.kill()
     until(two.mark.exists, "node2 takes over", nodes)
     assert "WARN: node node1: is dead" in two.lines()
+
+
+def test_keys_are_changed_node_by_node_without_a_lost_heartbeat(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    until(one.mark.exists, "node1 starts its group", nodes)
+    until(lambda: bool(two.status()["nodes"]["node1"]["liveness"] == "alive"), "alive", nodes)
+    old, new = "1 sha1 SpecSecret\n", "2 sha256 AnotherSecretOfOurs\n"
+    steps = (f"auth 1\n{old}{new}", f"auth 2\n{old}{new}", f"auth 2\n{new}")
+    for number, authkeys in enumerate(steps, 1):
+        for node in nodes:
+            node.use_keys(authkeys)
+            node.takes_over(number, nodes)
+    for node, peer in ((one, "node2"), (two, "node1")):
+        fresh = node.status()["nodes"][peer]["last_heard_ms"]
+        assert fresh < 1000
+        assert node.status()["drops"] == {}
+        assert "is dead" not in node.lines()
+        assert "Late heartbeat" not in node.lines()
