@@ -156,12 +156,12 @@ def resources(draw: st.DrawFn, address: AddressSpec) -> ResourceSpec:
 
 @st.composite
 def links(draw: st.DrawFn) -> LinkSpec:
-    kind = draw(st.sampled_from(LinkKind))
     by_kind = {
         LinkKind.BROADCAST: st.just(""),
         LinkKind.MULTICAST: st.sampled_from(["225.0.0.1", "ff02::1"]),
         LinkKind.UNICAST: st.sampled_from(["10.0.0.1", "node2", "fe80::1"]),
     }
+    kind = draw(st.sampled_from(list(by_kind)))
     return LinkSpec(
         name=LinkName(""),
         kind=kind,

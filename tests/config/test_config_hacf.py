@@ -267,8 +267,6 @@ WITHOUT_EFFECT = [
     "ping6 fe80::1",
     "ping_group outside 10.0.0.1 10.0.0.2",
     "hbaping 1 2 3",
-    "serial /dev/ttyS0",
-    "baud 19200",
     "rds eth0",
     "tipc x",
     "stonith external/ssh /etc/ha.d/conf",
@@ -359,7 +357,6 @@ def test_there_is_a_limit_on_nodes_links_and_findings() -> None:
     [
         ("bcast eth0\n", "ha.cf:0:0 no nodes are named"),
         ("node a b\n", "ha.cf:0:0 there is no link that heartbeats could travel over"),
-        ("node a b\nserial /dev/ttyS0\n", "ha.cf:0:0 there is no link that heartbeats could"),
     ],
 )
 def test_a_cluster_needs_nodes_and_links(ha_cf: str, message: str) -> None:

@@ -186,7 +186,10 @@ def test_an_ipv6_address_and_a_list_of_nodes() -> None:
         (('"200ms"', '"9999h"'), "7:1 keepalive: `9999h` is longer than a week"),
         (("[timing]", "[timings]"), "6:1 there is no `timings` here"),
         (("deadtime", "dead_time"), "8:1 there is no `dead_time` here"),
-        (('"broadcast"', '"bcast"'), "11:1 kind is `broadcast`, `multicast` or `unicast`, not"),
+        (
+            ('"broadcast"', '"bcast"'),
+            "11:1 kind is `broadcast`, `multicast`, `unicast` or `serial`, not",
+        ),
         (('"unicast"', '"multicast"'), "17:1 `192.168.0.45` is no multicast group"),
         (('address = "192.168.0.45"\n', ""), "14:1 address is missing here"),
         (('"eth0"\n', '"eth0/1"\n'), "16:1 no interface can be called `eth0/1`"),

@@ -1,5 +1,6 @@
 """Which packets become heartbeats, what is counted of the others, and how often that is told."""
 
+import hmac
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from twinbeat.core.model import Key, Keyring
 from twinbeat.core.units import LinkName, NodeName, seconds
 from twinbeat.node.mail import Mail
 from twinbeat.wire import codec
+from twinbeat.wire.codec import Encoding
 from twinbeat.wire.message import Message
 
 NODE1, NODE2 = NodeName("node1"), NodeName("node2")
@@ -37,7 +39,7 @@ class Node:
         )
 
     def packet(self, seq: int = 1) -> bytes:
-        return self.mail.seal(self.beat(seq))
+        return self.mail.seal(self.beat(seq)).packet(Encoding.NETSTRING)
 
 
 def test_what_one_seals_the_other_opens() -> None:
@@ -182,3 +184,46 @@ def test_a_fault_in_reading_is_counted_and_ends_nothing(monkeypatch: pytest.Monk
     assert node.mail.open(Node(NODE2).packet(), "eth1") is None
     assert node.mail.drops() == {"fault": 1}
     assert "ZeroDivisionError" in node.log[0][1]
+
+
+def ring(active: int, *numbers: int) -> Keyring:
+    """Keys of two methods, as authkeys has them while they are changed one for the other."""
+    keys = {1: Key(1, "sha1", b"the secret of old"), 2: Key(2, "md5", b"another secret")}
+    return Keyring(active, {number: keys[number] for number in numbers})
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_a_rolling_change_of_keys_loses_no_heartbeat(encoding: Encoding) -> None:
+    one, two = Node(NODE1, ring(1, 1)), Node(NODE2, ring(1, 1))
+    seq = 0
+
+    def both_are_heard() -> None:
+        nonlocal seq
+        seq += 1
+        for sender, receiver in ((one, two), (two, one)):
+            packet = sender.mail.seal(sender.beat(seq)).packet(encoding)
+            heard = BeatReceived(sender.beat(seq), LinkName("eth1"))
+            assert receiver.mail.open(packet, "eth1") == heard
+
+    both_are_heard()
+    for keys in (ring(1, 1, 2), ring(2, 1, 2), ring(2, 2)):  # Add, switch, remove.
+        for node in (one, two):
+            node.mail.believe((NODE1, NODE2), keys)
+            both_are_heard()
+    assert one.mail.drops() == two.mail.drops() == {}
+    old = Node(NODE2, ring(1, 1))
+    assert one.mail.open(old.mail.seal(old.beat(99)).packet(encoding), "eth1") is None
+    assert one.mail.drops() == {"unknown key": 1}
+
+
+def test_a_key_is_never_verified_with_the_secret_of_the_one_that_signs() -> None:
+    """Heartbeat 3.0.6 takes key 2's method and key 1's secret; found on a live pair."""
+    node, sender = Node(NODE1, ring(1, 1, 2)), Node(NODE2)
+    signed = sender.packet(1).partition(b"%%%\n")[0] + b"%%%\n"
+    for number, (secret, verdict) in enumerate(
+        [(b"another secret", True), (b"the secret of old", False)], 1
+    ):
+        signature = b"2 " + hmac.new(secret, signed, "md5").hexdigest().encode()
+        packet = signed + b"%d:%b," % (len(signature), signature)
+        assert (node.mail.open(packet, "eth1") is not None) is verdict, number
+    assert node.mail.drops() == {"bad signature": 1}

@@ -7,7 +7,7 @@ import pytest
 from twinbeat.core.beat import Switch
 from twinbeat.core.effects import Remember
 from twinbeat.core.units import NodeName
-from twinbeat.node.state import Kept, StateDir, StateError
+from twinbeat.node.state import HEARTBEAT_DIR, Kept, StateDir, StateError
 
 NODE1 = NodeName("node1.example.com")
 WALL = 1_795_409_163
@@ -56,6 +56,72 @@ def test_a_heartbeat_that_ran_in_between_does_not_set_the_generation_back(tmp_pa
     (heartbeat / "hb_generation").write_bytes(b"%15d\n" % (WALL + 50))
     assert begin(ours, heartbeat).life.generation == WALL + 51
     assert begin(ours, heartbeat).life.generation == WALL + 52
+
+
+def test_heartbeat_goes_on_from_this_life_when_it_is_started_again(tmp_path: Path) -> None:
+    heartbeat, ours = tmp_path / "heartbeat", tmp_path / "ours"
+    heartbeat.mkdir()
+    (heartbeat / "hb_generation").write_bytes(b"     1795409999\n")
+    begin(ours, heartbeat)
+    begin(ours, heartbeat)
+    assert (heartbeat / "hb_generation").read_bytes() == b"     1795410001\n"
+    (heartbeat / "hb_generation").write_bytes(b"     1795410002\n")  # As Heartbeat then does.
+    assert begin(ours, heartbeat).life.generation == 1_795_410_003
+
+
+def test_a_jump_of_the_generation_is_left_for_heartbeat_too(tmp_path: Path) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    heartbeat.mkdir()
+    state = StateDir(tmp_path / "ours", heartbeat)
+    state.begin_life(WALL)
+    state.remember(Remember({}, {}, 1_900_000_000))
+    state.close()
+    assert (heartbeat / "hb_generation").read_bytes() == b"     1900000000\n"
+
+
+def test_an_identity_is_left_for_heartbeat_and_never_changed(tmp_path: Path) -> None:
+    heartbeat, ours = tmp_path / "heartbeat", tmp_path / "ours"
+    heartbeat.mkdir()
+    made = begin(ours, heartbeat).uuid
+    assert (heartbeat / "hb_uuid").read_bytes() == made
+    (heartbeat / "hb_uuid").write_bytes(bytes(range(16)))
+    assert begin(ours, heartbeat).uuid == made
+    assert (heartbeat / "hb_uuid").read_bytes() == bytes(range(16))
+
+
+def test_where_no_heartbeat_is_installed_nothing_is_made(tmp_path: Path) -> None:
+    begin(tmp_path / "ours", tmp_path / "heartbeat")
+    assert not (tmp_path / "heartbeat").exists()
+
+
+def test_what_cannot_be_left_for_heartbeat_is_told(tmp_path: Path) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    (heartbeat / ".hb_generation.new").mkdir(parents=True)
+    state = StateDir(tmp_path / "ours", heartbeat)
+    kept = state.begin_life(WALL)
+    state.close()
+    assert kept.life.generation == WALL + 1
+    assert any("a Heartbeat that is started again" in note for _, note in kept.notes)
+
+
+def test_a_link_in_heartbeats_directory_is_not_followed(tmp_path: Path) -> None:
+    heartbeat, victim = tmp_path / "heartbeat", tmp_path / "victim"
+    heartbeat.mkdir()
+    victim.write_text("precious")
+    (heartbeat / ".hb_generation.new").symlink_to(victim)
+    (heartbeat / "hb_uuid").symlink_to(tmp_path / "nowhere")
+    begin(tmp_path / "ours", heartbeat)
+    assert victim.read_text() == "precious"
+    assert (heartbeat / "hb_generation").read_bytes() == b"     1795409164\n"
+
+
+def test_a_directory_elsewhere_shares_nothing_with_the_machines_heartbeat(tmp_path: Path) -> None:
+    theirs = HEARTBEAT_DIR / "hb_generation"
+    before = theirs.read_bytes() if theirs.exists() else None
+    state = StateDir(tmp_path)
+    assert state.begin_life(WALL).life.generation == WALL + 1
+    state.close()
+    assert (theirs.read_bytes() if theirs.exists() else None) == before
 
 
 @pytest.mark.parametrize("text", [b"garbage\n", b"-5\n", b"0\n", b"9" * 40, b"\xff\x00"])

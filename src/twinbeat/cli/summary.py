@@ -59,7 +59,7 @@ def as_dict(model: ClusterModel) -> dict[str, object]:
                 "kind": str(link.kind),
                 "interface": link.interface,
                 "address": link.address or None,
-                "port": link.port,
+                **({"baud": link.baud} if _serial(link) else {"port": link.port}),
             }
             for link in model.links
         ],
@@ -78,7 +78,13 @@ def as_dict(model: ClusterModel) -> dict[str, object]:
     }
 
 
+def _serial(link: LinkSpec) -> bool:
+    return link.kind is LinkKind.SERIAL
+
+
 def _link(link: LinkSpec) -> str:
+    if _serial(link):
+        return f"{link.kind} on {link.interface}, {link.baud} baud"
     to = f" to {link.address}" if link.kind is not LinkKind.BROADCAST else ""
     return f"{link.kind} on {link.interface}{to}, udp port {link.port}"
 

@@ -10,7 +10,7 @@ from .diagnostics import did_you_mean, quote
 from .draft import Draft, GroupDraft, Said
 from .tables import Table
 
-_LINKS = ("bcast", "udp", "mcast", "mcast6", "ucast", "ucast6")
+_LINKS = ("bcast", "udp", "mcast", "mcast6", "ucast", "ucast6", "serial", "baud")
 _DIRECTIVES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "cluster": {
         "name": ("cluster",),

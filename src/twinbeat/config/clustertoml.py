@@ -19,6 +19,7 @@ from . import addresses
 from .diagnostics import did_you_mean, listed, quote
 from .draft import DEFAULT_PORT, Draft, GroupDraft, Said, add_link, add_node, interface_like, settle
 from .hacf import FACILITIES
+from .lines import read_serial
 from .tables import Table
 from .text import Word
 from .times import toml_time
@@ -106,6 +107,9 @@ def _timing(table: Table, draft: Draft) -> None:
 
 def _link(table: Table, draft: Draft) -> None:
     kind = table.choice("kind", tuple(LinkKind))
+    if kind and kind.value == LinkKind.SERIAL:
+        read_serial(table, draft)
+        return
     interface = table.text("interface")
     address, port = table.text("address"), table.whole("port", 1, 65535)
     ttl, loop = table.whole("ttl", 0, 255), table.flag("loop")

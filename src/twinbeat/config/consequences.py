@@ -5,6 +5,7 @@ from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof
 from .diagnostics import Mark, Report, listed, quote
 from .draft import Draft, GroupDraft
 from .haresources import STORAGE_SCRIPTS
+from .lines import carry
 from .times import spoken
 
 GOOD_BEATS = 5
@@ -17,6 +18,7 @@ def explain(model: ClusterModel, draft: Draft, report: Report) -> None:
     """Warn of everything that works, but not as one would hope."""
     _times(model, draft, report)
     _paths(model, draft, report)
+    carry(model, draft, report)
     _nodes(model, draft, report)
     if not model.groups:
         report.warning(

@@ -59,6 +59,13 @@ def _timing(model: ClusterModel) -> list[str]:
 
 
 def _link(link: LinkSpec) -> list[str]:
+    if link.kind is LinkKind.SERIAL:
+        return [
+            "[[link]]",
+            f"kind = {_quoted(link.kind)}",
+            f"device = {_quoted(link.interface)}",
+            f"baud = {link.baud}",
+        ]
     lines = ["[[link]]", f"kind = {_quoted(link.kind)}", f"interface = {_quoted(link.interface)}"]
     if link.kind is not LinkKind.BROADCAST:
         lines.append(f"address = {_quoted(link.address)}")

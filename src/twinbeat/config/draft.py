@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from twinbeat.core.model import Failback, LinkSpec, LogSpec, Proof, ResourceSpec, Timing
+from twinbeat.core.model import Failback, LinkKind, LinkSpec, LogSpec, Proof, ResourceSpec, Timing
 from twinbeat.core.units import MS, SECOND, Duration
 
 from .diagnostics import Mark, Report, quote
@@ -114,7 +114,8 @@ def add_link(draft: Draft, link: LinkSpec, mark: Mark, report: Report) -> None:
     if len(draft.links) == MAX_LINKS:
         report.error(mark, f"more than {MAX_LINKS} links", "Heartbeat's limit is ours.")
         return
-    if not interface_like(link.interface) and not placeholder(link.interface):
+    known_name = link.kind is LinkKind.SERIAL or interface_like(link.interface)
+    if not known_name and not placeholder(link.interface):
         report.warning(
             mark,
             f"no network interface can be called {quote(link.interface)}",

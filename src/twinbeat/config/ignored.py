@@ -44,7 +44,6 @@ def _one_of(consequence: str, *words: str) -> Ignored:
 
 
 _PING = "Losing the outside network moves no group: twinbeat does not watch ping nodes yet."
-_SERIAL = "No heartbeat travels over a serial line: if it was the second path, there is none now."
 _FENCING = (
     "No peer is switched off before its groups are taken over: its silence is the only proof of "
     "its death."
@@ -61,8 +60,6 @@ IGNORED: Mapping[str, Ignored] = {
     "ping6": Ignored(_PING),
     "ping_group": Ignored(_PING, whole_line=True),
     "hbaping": Ignored(_PING, whole_line=True),
-    "serial": Ignored(_SERIAL),
-    "baud": _one_of(_SERIAL, "9600", "19200", "38400", "57600", "115200", "230400", "460800"),
     "rds": Ignored(_MEDIUM, whole_line=True),
     "tipc": Ignored(_MEDIUM, whole_line=True),
     "stonith": Ignored(_FENCING, whole_line=True),

@@ -26,6 +26,7 @@ class LinkKind(StrEnum):
     BROADCAST = "broadcast"
     MULTICAST = "multicast"
     UNICAST = "unicast"
+    SERIAL = "serial"
 
 
 class AgentKind(StrEnum):
@@ -84,11 +85,14 @@ class LinkSpec:
     """The interface for Heartbeat's own link kinds, so that `eth1` is what status shows."""
     kind: LinkKind
     interface: str
+    """The network interface; of a serial link the device, `/dev/ttyS0`."""
     address: str = ""
-    """Unicast: the peer's address or name. Multicast: the group. Broadcast: empty."""
+    """Unicast: the peer's address or name. Multicast: the group. Else empty."""
     port: int = 694
     ttl: int = 1
     loop: bool = False
+    baud: int = 19200
+    """Bits per second of a serial line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""Carry datagrams between nodes, and know nothing of their meaning."""
+"""Carry packets between nodes, and know nothing of their meaning."""
 
-from twinbeat.core.model import LinkSpec
+from twinbeat.core.model import LinkKind, LinkSpec
 
 from .base import Link
+from .serial import SerialLink
 from .udp import UdpLink
 
 __all__ = ["Link", "build"]
@@ -13,4 +14,4 @@ def build(spec: LinkSpec) -> Link:
 
     Raises `ValueError` when a multicast link's address is not an IP address.
     """
-    return UdpLink(spec)
+    return SerialLink(spec) if spec.kind is LinkKind.SERIAL else UdpLink(spec)

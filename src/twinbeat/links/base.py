@@ -1,9 +1,10 @@
 """What every link can do: send to all peers, and be drained dry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twinbeat.core.units import LinkName
+from twinbeat.wire.codec import Encoding
 
 MAX_PACKET = 65_507
 """The largest UDP payload; whatever is longer cannot have come from a peer."""
@@ -13,6 +14,8 @@ class Link(Protocol):
     """One path for heartbeats. It never raises for the network's sake: it reports and retries."""
 
     name: LinkName
+    encoding: Encoding
+    """What `send` is to be given."""
 
     def open(self, changed: Callable[[bool, str], None]) -> None:
         """Try to bring the link up; `changed(up, why)` tells the first verdict and every change."""
@@ -24,10 +27,13 @@ class Link(Protocol):
         """Return the descriptor to watch for reading: the same from `open` to `close`, else -1."""
 
     def send(self, packet: bytes) -> bool:
-        """Send one datagram without waiting; false when the link is down or the kernel refused."""
+        """Send one packet without waiting; false when the link is down or the kernel refused."""
 
     def receive(self) -> list[bytes]:
-        """Return all datagrams that wait (at most 512 a call, oldest first); never waits."""
+        """Return all packets that wait (at most 512 a call, oldest first); never waits."""
+
+    def losses(self) -> Mapping[str, int]:
+        """Return what the link itself lost since this was last asked, by reason."""
 
     def close(self) -> None:
-        """Close the sockets."""
+        """Close what is open."""

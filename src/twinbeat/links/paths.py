@@ -59,6 +59,8 @@ def path_finder(spec: LinkSpec) -> PathFinder:
         case LinkKind.UNICAST:
             peer = PeerAddress(spec.address)
             return lambda interface: _unicast(spec.port, peer.get(), interface)
+        case LinkKind.SERIAL:
+            raise ValueError(f"{spec.interface} is a serial line: no datagrams travel over it")
 
 
 def _broadcast(port: int, interface: Interface) -> Path:

@@ -4,10 +4,11 @@ import errno
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from twinbeat.core.model import LinkSpec
+from twinbeat.wire.codec import Encoding
 
 from .base import MAX_PACKET
 from .interface import Interface, LinkError, look
@@ -36,6 +37,8 @@ class UdpLink:
     the receiving sockets, which come and go with the interface, are registered with. So an event
     loop never watches a number that meanwhile means another socket.
     """
+
+    encoding = Encoding.NETSTRING
 
     def __init__(self, spec: LinkSpec) -> None:
         self.name = spec.name
@@ -120,6 +123,10 @@ class UdpLink:
         except OSError:
             pass  # An error of the socket is cleared by being read.
         return packets
+
+    def losses(self) -> Mapping[str, int]:
+        """Return nothing: what a network loses, it does not tell."""
+        return {}
 
     def close(self) -> None:
         """Close the sockets; nothing is reported any more."""

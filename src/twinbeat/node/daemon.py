@@ -352,6 +352,8 @@ class Daemon:
 
     def _tidy_up(self) -> None:
         self._switchboard.retry()
+        for reason, times, link in self._switchboard.losses():
+            self._mail.count(reason, times, f"on {link}")
         self._mail.tell_drops()
         self._tell_guard()
         self._tell_hardware()

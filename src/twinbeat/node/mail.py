@@ -16,6 +16,7 @@ from twinbeat.core.model import Keyring
 from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName
 from twinbeat.heartbeat1.stream import HISTORY
 from twinbeat.wire import codec, heartbeat, plain
+from twinbeat.wire.codec import Encoding
 from twinbeat.wire.heartbeat import Envelope
 from twinbeat.wire.message import Message, Reason, WireError
 from twinbeat.wire.replay import ReplayGuard, Verdict
@@ -44,6 +45,31 @@ class Drop:
     detail: str = ""
 
 
+class Letter:
+    """One message on its way to all links: written and signed at most once in each encoding.
+
+    To a Heartbeat everything goes in the classic one: in netstrings it verifies a key that it does
+    not sign with by the wrong secret, and so would refuse everything while keys are changed.
+    """
+
+    def __init__(self, message: Message, keyring: Keyring, to_heartbeat: bool) -> None:
+        self._message = message
+        self._keyring = keyring
+        self._to_heartbeat = to_heartbeat
+        self._packets: dict[Encoding, bytes] = {}
+
+    def packet(self, encoding: Encoding) -> bytes:
+        """Return the packet; ValueError when the message cannot be written so."""
+        if self._to_heartbeat:
+            encoding = Encoding.CLASSIC
+        packet = self._packets.get(encoding)
+        if packet is None:
+            classic = encoding is Encoding.CLASSIC
+            encode = codec.encode_classic if classic else codec.encode_netstring
+            packet = self._packets[encoding] = encode(self._message, self._keyring)
+        return packet
+
+
 class Mail:
     """What this node says, and whom it believes."""
 
@@ -65,7 +91,8 @@ class Mail:
         self._guard = ReplayGuard()
         self._drops: dict[str, Drop] = {}
         self._uuids: dict[NodeName, bytes] = {}
-        self._sent: dict[int, bytes] = {}
+        """Of the peers that speak Heartbeat's own protocol."""
+        self._sent: dict[int, Letter] = {}
         """The newest packets by their numbers: a Heartbeat may ask for one again."""
         self.believe(nodes, keyring)
 
@@ -75,18 +102,18 @@ class Mail:
         self._ttl = len(nodes) + HOPFUDGE
         self._keyring = keyring
 
-    def seal(self, beat: Beat) -> bytes:
-        """Return the packet that says a beat."""
+    def seal(self, beat: Beat) -> "Letter":
+        """Return the packet that says a beat, in whichever encoding a link wants it."""
         return self._sealed(heartbeat.pack(beat, self._envelope()), beat.seq)
 
-    def seal_message(self, order: SendMessage) -> bytes:
+    def seal_message(self, order: SendMessage) -> "Letter":
         """Return the packet of a message of Heartbeat's own protocol."""
         dest = next((value for name, value in order.fields if name == "dest"), "")
         uuid = self._uuids.get(NodeName(dest))
         message = plain.pack(order, self.me, self._envelope(), uuid)
         return self._sealed(message, order.seq)
 
-    def again(self, seq: int) -> bytes | None:
+    def again(self, seq: int) -> "Letter | None":
         """Return a packet that was sealed lately, or None."""
         return self._sent.get(seq)
 
@@ -108,6 +135,7 @@ class Mail:
             return None
         verdict = self._guard.judge(beat.node, beat.life, beat.seq)
         if verdict in (Verdict.NEW, Verdict.DUPLICATE):
+            self._uuids.pop(beat.node, None)
             return BeatReceived(beat, LinkName(link))
         said = f"generation {beat.life.generation}, seq {beat.seq}"
         self._drop(verdict.value, f"[{beat.node}], {said}, on {link}")
@@ -120,8 +148,7 @@ class Mail:
         if not self._of_a_peer(received.node, own, link):
             return None
         uuid = message.binary("srcuuid")
-        if uuid is not None and len(uuid) == len(self._uuid):
-            self._uuids[received.node] = uuid
+        self._uuids[received.node] = uuid if uuid and len(uuid) == 16 else bytes(16)
         return received
 
     def _of_a_peer(self, node: NodeName, mine: bool, link: str) -> bool:
@@ -138,12 +165,12 @@ class Mail:
     def _envelope(self) -> Envelope:
         return Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
 
-    def _sealed(self, message: Message, seq: int) -> bytes:
-        packet = codec.encode_netstring(message, self._keyring)
-        if seq:
-            self._sent[seq] = packet
+    def _sealed(self, message: Message, seq: int) -> "Letter":
+        letter = Letter(message, self._keyring, to_heartbeat=bool(self._uuids))
+        if seq and self._uuids:
+            self._sent[seq] = letter
             self._sent.pop(seq - HISTORY, None)
-        return packet
+        return letter
 
     def drops(self) -> dict[str, int]:
         """Return how many packets were refused, by reason."""
@@ -156,10 +183,15 @@ class Mail:
             if drop.untold and now - drop.told_at >= TELL_AGAIN_NS:
                 self._tell(reason, drop, now)
 
-    def _drop(self, reason: str, detail: str) -> None:
+    def count(self, reason: str, times: int, detail: str) -> None:
+        """Count packets that were lost before they came here, or never left."""
+        if times:
+            self._drop(reason, detail, times)
+
+    def _drop(self, reason: str, detail: str, times: int = 1) -> None:
         drop = self._drops.setdefault(reason, Drop())
-        drop.count += 1
-        drop.untold += 1
+        drop.count += times
+        drop.untold += times
         drop.detail = detail
         now = clock.now()
         if now - drop.told_at >= TELL_AGAIN_NS:

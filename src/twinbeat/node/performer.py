@@ -110,8 +110,8 @@ class Performer:
             case SendMessage():
                 self._switchboard.send(self._mail.seal_message(effect))
             case SendAgain(seq):
-                if (packet := self._mail.again(seq)) is not None:
-                    self._switchboard.send(packet)
+                if (letter := self._mail.again(seq)) is not None:
+                    self._switchboard.send(letter)
             case Serve():
                 self._serve(effect)
             case Silence(group):

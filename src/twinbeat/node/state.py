@@ -1,8 +1,10 @@
 """What outlives the daemon: its generation, its identity, and the operator's switches.
 
 The generation and the identity are kept in Heartbeat 3.0.6's own formats (`hb_generation`: the
-last number used, right-aligned in 15 columns; `hb_uuid`: 16 bytes), and on a machine where
-Heartbeat ran they go on from Heartbeat's: peers ignore a node whose generation went back.
+last number used, right-aligned in 15 columns; `hb_uuid`: 16 bytes). Peers ignore a node whose
+generation went back, so a machine's twinbeat and its Heartbeat go on from each other: both numbers
+are read from Heartbeat's own directory as well, and written there. Only a daemon whose directory
+lies beside that one shares them: any other is a guest on the machine, a laboratory's perhaps.
 Everything is written beside its place, synced, and renamed, before the first heartbeat is sent.
 """
 
@@ -47,9 +49,14 @@ class Kept:
 class StateDir:
     """One daemon's directory, locked against a second daemon as long as this object is open."""
 
-    def __init__(self, path: Path, heartbeat: Path = HEARTBEAT_DIR) -> None:
+    def __init__(self, path: Path, heartbeat: Path | None = None) -> None:
+        """Take the directory, made if need be; `heartbeat` is the one to share with, if any.
+
+        Raises `StateError` when it cannot be used.
+        """
         self.path = path
-        self._heartbeat = heartbeat
+        beside = path.absolute().parent == HEARTBEAT_DIR.parent
+        self._heartbeat = HEARTBEAT_DIR if heartbeat is None and beside else heartbeat
         self._notes: list[tuple[str, str]] = []
         self._generation = 0
         try:
@@ -77,7 +84,7 @@ class StateDir:
         """
         try:
             self._generation = self._next_generation(wall_s)
-            self._write(GENERATION_FILE, b"%15d\n" % self._generation)
+            self._write_generation()
             uuid = self._identity()
         except OSError as error:
             raise StateError(
@@ -98,11 +105,12 @@ class StateDir:
             "standby": _plain(wanted.standby),
             "maintenance": _plain(wanted.maintenance),
         }
-        self._write(SWITCHES_FILE, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+        text = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+        _replace(self.path / SWITCHES_FILE, text)
         last_used = min(wanted.generation, GENERATION_MAX)
         if last_used > self._generation:
             self._generation = last_used
-            self._write(GENERATION_FILE, b"%15d\n" % last_used)
+            self._write_generation()
 
     def close(self) -> None:
         """Let another daemon have the directory."""
@@ -110,7 +118,7 @@ class StateDir:
 
     def _next_generation(self, wall_s: int) -> int:
         ours = self._read_generation(self.path / GENERATION_FILE)
-        theirs = self._read_generation(self._heartbeat / GENERATION_FILE)
+        theirs = self._heartbeat and self._read_generation(self._heartbeat / GENERATION_FILE)
         if ours is None and theirs is None:
             self._notes.append(("WARN", f"No Previous generation - starting at {wall_s + 1}"))
             return wall_s + 1
@@ -133,11 +141,33 @@ class StateDir:
 
     def _identity(self) -> bytes:
         ours = self._read_uuid(self.path / UUID_FILE)
-        if ours is not None:
-            return ours
-        uuid = self._read_uuid(self._heartbeat / UUID_FILE) or os.urandom(16)
-        self._write(UUID_FILE, uuid)
+        theirs = self._heartbeat and self._read_uuid(self._heartbeat / UUID_FILE)
+        uuid = ours or theirs or os.urandom(16)
+        if ours is None:
+            _replace(self.path / UUID_FILE, uuid)
+        if theirs is None:
+            self._share(UUID_FILE, uuid)
         return uuid
+
+    def _write_generation(self) -> None:
+        text = b"%15d\n" % self._generation
+        _replace(self.path / GENERATION_FILE, text)
+        self._share(GENERATION_FILE, text)
+
+    def _share(self, name: str, content: bytes) -> None:
+        """Leave for an installed Heartbeat what it must go on from."""
+        if self._heartbeat is None or not self._heartbeat.is_dir():
+            return
+        try:
+            _replace(self._heartbeat / name, content)
+        except OSError as error:
+            self._notes.append(
+                (
+                    "WARN",
+                    f"{self._heartbeat / name} cannot be written ({error.strerror}): peers would "
+                    "ignore a Heartbeat that is started again on this machine",
+                )
+            )
 
     def _read_uuid(self, file: Path) -> bytes | None:
         try:
@@ -168,19 +198,25 @@ class StateDir:
             )
         return {}, {}
 
-    def _write(self, name: str, content: bytes) -> None:
-        """Replace a file so that a power cut leaves the old one or the new one, never half."""
-        place, beside = self.path / name, self.path / f".{name}.new"
-        with beside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(place)
-        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+
+def _replace(place: Path, content: bytes) -> None:
+    """Replace a file so that a power cut leaves the old one or the new one, never half.
+
+    Raises `OSError`. A link in the way is removed, not followed: the directory may be Heartbeat's.
+    """
+    beside = place.with_name(f".{place.name}.new")
+    beside.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(beside, flags, 0o644), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(place)
+    directory = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _plain(switches: Switches) -> dict[str, dict[str, object]]:

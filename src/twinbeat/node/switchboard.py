@@ -10,6 +10,8 @@ from twinbeat.core.units import LinkName
 from twinbeat.links import build
 from twinbeat.links.base import Link
 
+from .mail import Letter
+
 BATCH = 512
 """As many datagrams as a link returns at once; fewer mean that it is dry."""
 BATCHES_MAX = 8
@@ -28,7 +30,7 @@ class Switchboard:
         self._links: dict[LinkSpec, Link] = {}
         self._watched: dict[LinkSpec, int] = {}
         self.unsent = 0
-        """Datagrams that a link could not send."""
+        """Packets that a link could not send."""
 
     def use(self, specs: tuple[LinkSpec, ...]) -> None:
         """Open exactly these links, closing those that are configured no more."""
@@ -42,11 +44,17 @@ class Switchboard:
                 link.open(self._teller(spec))
                 self._watch(spec)
 
-    def send(self, packet: bytes) -> None:
+    def send(self, letter: Letter) -> None:
         """Send on every link, waiting for none."""
         for link in self._links.values():
-            if not link.send(packet):
+            if not link.send(letter.packet(link.encoding)):
                 self.unsent += 1
+
+    def losses(self) -> Iterator[tuple[str, int, LinkName]]:
+        """Yield what the links lost since this was last asked: reason, number, link."""
+        for link in self._links.values():
+            for reason, times in link.losses().items():
+                yield reason, times, link.name
 
     def receive(self) -> Iterator[tuple[bytes, LinkName]]:
         """Yield every datagram that waits, link by link, oldest first."""

@@ -4,6 +4,8 @@ Both directions follow Heartbeat 3.0.6. A packet is verified before it is read: 
 hold a key reaches no further than the search for the signature.
 """
 
+from enum import StrEnum
+
 from twinbeat.core.model import Keyring
 
 from . import classic, netstring
@@ -14,6 +16,15 @@ AUTH = "auth"
 """The field of the classic signature: added and taken off here, never part of a message."""
 COMPRESSED = "_compressed_payload"
 """The field that marks a message which is only the wrapper of a compressed one."""
+
+
+class Encoding(StrEnum):
+    """How a link wants its packets written."""
+
+    NETSTRING = "netstring"
+    """Any bytes, in datagrams."""
+    CLASSIC = "classic"
+    """Lines of text, which a stream is cut into again."""
 
 
 def encode(message: Message, keyring: Keyring) -> bytes:
