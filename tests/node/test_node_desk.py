@@ -60,7 +60,14 @@ class Office:
             lambda spec: ScriptAgent(spec, (str(directory),), self.write, {}), self.post, self.write
         )
         self.desk = Desk(
-            NODE1, self.chronicle, self.status, self.reload, self.post, self.stop, self.write
+            NODE1,
+            self.chronicle,
+            self.status,
+            lambda: {"keepalive": "2"},
+            self.reload,
+            self.post,
+            self.stop,
+            self.write,
         )
         self.engine.handle(Started(), clock.now())
 
