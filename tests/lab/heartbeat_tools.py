@@ -68,13 +68,32 @@ EVERYTHING = (
     *(f"cl_status hblinkstatus {w}" for w in ("", N1, f"{N1} eth1", f"{N2} eth1")),
     *(f"cl_status hblinkstatus {w}" for w in (f"-m {N1} eth1", f"{N2} eth9", "nosuch eth1")),
     *(f"cl_status hblinkstatus {w}" for w in (f"{N2} eth1 x", f"-x {N2} eth1")),
-    *(f"cl_status clientstatus {w}" for w in ("", N1, f"{N1} ipfail", f"{N2} ipfail")),
-    *(f"cl_status clientstatus {w}" for w in ("nosuch ipfail", f"{N1} ipfail 100")),
-    *(f"cl_status clientstatus {w}" for w in (f"{N2} ipfail x", f"-m {N2} ipfail")),
-    *(f"cl_status clientstatus {w}" for w in (f"-x {N1} ipfail", f"{N1} ipfail 100 x")),
+    *(f"cl_status clientstatus {w}" for w in ("", N1, f"{N1} ipfail 4000")),
+    *(f"cl_status clientstatus {w}" for w in ("nosuch ipfail", f"{N2} ipfail 4000")),
+    *(f"cl_status clientstatus {w}" for w in (f"{N2} ipfail x", f"-m {N2} ipfail 4000")),
+    *(f"cl_status clientstatus {w}" for w in (f"-x {N1} ipfail", f"{N1} ipfail 4000 x")),
     *(f"cl_status rscstatus {w}" for w in ("", "-m", "-x", "-v", "extra")),
     *(f"cl_status hbparameter {w}" for w in ("", "-p", "keepalive", "-p keepalive extra")),
     *(f"cl_status hbparameter {w}" for w in ("-m -p keepalive", "-x", "-p ''", "-pkeepalive")),
+)
+NO_DAEMON = (
+    *(
+        "cl_status",
+        "cl_status -h",
+        "cl_status bogus",
+        "cl_status hbstatus",
+        "cl_status hbstatus -v",
+    ),
+    *(
+        "cl_status hbstatus -x",
+        "cl_status hbstatus -vm",
+        "cl_status listnodes",
+        "cl_status nodetype",
+    ),
+    *("cl_status nodestatus", f"cl_status nodestatus {N1}", f"cl_status nodestatus -x {N1}"),
+    *("cl_status rscstatus", "cl_status hbparameter -p keepalive", "cl_status hbparameter"),
+    *(f"cl_status listhblinks {N1}", f"cl_status hblinkstatus {N1} eth1", "cl_status nodeweight"),
+    *(f"cl_status clientstatus {N1} ipfail 4000", "cl_status nodesite"),
 )
 PARAMETERS = (
     *("apiauth", "auto_failback", "autojoin", "baud", "bcast", "cluster", "compression"),
@@ -89,7 +108,7 @@ LOOK = (
     *("cl_status hbstatus", "cl_status hbstatus -v", "cl_status listnodes -v"),
     *(f"cl_status nodestatus {N1}", f"cl_status nodestatus {N2}", f"cl_status nodestatus -m {N2}"),
     *(f"cl_status hblinkstatus {N2} eth1", f"cl_status hblinkstatus -m {N2} eth1"),
-    f"cl_status clientstatus {N2} ipfail",
+    f"cl_status clientstatus {N2} ipfail 4000",
     *("cl_status rscstatus", "cl_status rscstatus -m"),
 )
 HOLDS = ("cl_status rscstatus", "cl_status rscstatus -m")
@@ -144,7 +163,7 @@ class Session:
     async def play(self) -> None:
         """Play everything, from the first start to the last stop."""
         first, second = self._stage.nodes
-        await self._look(first, "no daemon was ever started", EVERYTHING)
+        await self._look(first, "no daemon was ever started", NO_DAEMON)
         await self._look(first, "", tuple(f"heartbeat {w}" for w in HEARTBEAT))
         for tool in ("hb_standby", "hb_takeover"):
             await self._look(first, "", tuple(f"{tool} {w}" for w in WRONG_WORDS))
@@ -153,7 +172,7 @@ class Session:
         await self._settled(("local", "local"))
         await self._look(first, "both are up", EVERYTHING)
         await self._look(first, "", tuple(f"cl_status hbparameter -p {p}" for p in PARAMETERS))
-        await self._look(first, "", ("heartbeat -s", "heartbeat -v -s", "heartbeat -ds"))
+        await self._look(first, "", ("heartbeat -s", "heartbeat -v -s"))
         await self._look(first, "its last line", ("heartbeat -r", "heartbeat"), last=True)
         await self._look(second, "both are up", LOOK)
         await self._move()

@@ -183,16 +183,17 @@ def _hbstatus(command: str, words: list[str]) -> int:
     if "v" not in flags:
         print("Heartbeat is running on this machine.")
         return DONE
-    print(f"version:\t{seen.parameters['hbversion']}")
-    print('managed by:\t"haresources"')
-    for name in _names(seen):
-        _tell_node(seen, name, human=False)
-    return DONE
+    version, human = seen.parameters["hbversion"], "m" in flags
+    print(f"Heartbeat version {version}" if human else f"version:\t{version}")
+    print('Resources controlled by "haresources"' if human else 'managed by:\t"haresources"')
+    return _tell_nodes(seen, Asked(frozenset(flags), []))
 
 
 def _listnodes(command: str, words: list[str]) -> int:
-    seen = _sign_on()
-    asked = _take_apart(command, words, "pnvm", "code ")
+    return _tell_nodes(_sign_on(), _take_apart(command, words, "pnvm", "code "))
+
+
+def _tell_nodes(seen: Seen, asked: Asked) -> int:
     if asked.human:
         print("The nodes are as follow:")
     for name in _names(seen):
