@@ -115,6 +115,7 @@ def test_the_status_has_the_documented_shape(tmp_path: Path) -> None:
         assert status["lease"]["kind"] == "none"
         assert status["lease"]["length_ms"] == 950.0
         assert status["drops"] == {"bad signature": 3, "stale beat": 1}
+        assert await office.ask("parameters") == {"keepalive": "2"}
 
     in_an_office(tmp_path, story)
 

@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -167,27 +168,28 @@ def _start(foreground: bool) -> int:
 
 
 def _in_background(command: Sequence[str], ready: Callable[[], bool]) -> int:
-    daemon = subprocess.Popen(
-        command,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + READY_S
-    while daemon.poll() is None and time.monotonic() < deadline:
-        if ready():
-            return DONE
-        time.sleep(POLL_S)
+    # A file, not a pipe: what a daemon that lives on may still print must find room.
+    with tempfile.TemporaryFile() as complaints:
+        daemon = subprocess.Popen(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + READY_S
+        while daemon.poll() is None and time.monotonic() < deadline:
+            if ready():
+                return DONE
+            time.sleep(POLL_S)
+        complaints.seek(0)
+        sys.stderr.write(complaints.read().decode(errors="replace"))
     if daemon.returncode is None:
         log("heartbeat", "ERROR", f"pid {daemon.pid} does not answer; its log says why.")
         return FAILED
-    if daemon.returncode == CONFIGURATION:
-        log("heartbeat", "ERROR", "Configuration error, heartbeat not started.")
-    else:
-        log("heartbeat", "ERROR", "heartbeat not started; its log says why.")
-    log("heartbeat", "info", "`heartbeat -f` and `twinbeat check` tell more.")
+    kind = "Configuration error" if daemon.returncode == CONFIGURATION else "See its log"
+    log("heartbeat", "ERROR", f"{kind}, heartbeat not started.")
     return daemon.returncode
 
 
