@@ -84,6 +84,7 @@ class Daemon:
         self.move: MoveShape | None = MOVE
         self.because = "every resource is started"
         self.refusal: Refused | None = None
+        self.looks_refused: Refused | None = None
         self.orders: list[tuple[str, dict[str, Any]]] = []
         self.arrives_after = 2
         """How many looks a handover takes; the group is on its way until then."""
@@ -92,10 +93,14 @@ class Daemon:
         self._under_way: str | None = None
 
     async def handle(self, do: str, args: dict[str, Any], who: Credentials) -> object:
+        if do == "status" and self.looks_refused is not None:
+            raise self.looks_refused
         match do:
             case "status":
                 self._advance()
                 return self.status
+            case "parameters":
+                return {"keepalive": "2", "hbversion": "3.0.6 (a test)"}
             case "why":
                 if self.move is None:
                     raise Refused(ExitCode.REFUSED, "It never moved.")

@@ -60,7 +60,14 @@ class Office:
             lambda spec: ScriptAgent(spec, (str(directory),), self.write, {}), self.post, self.write
         )
         self.desk = Desk(
-            NODE1, self.chronicle, self.status, self.reload, self.post, self.stop, self.write
+            NODE1,
+            self.chronicle,
+            self.status,
+            lambda: {"keepalive": "2"},
+            self.reload,
+            self.post,
+            self.stop,
+            self.write,
         )
         self.engine.handle(Started(), clock.now())
 
@@ -108,6 +115,7 @@ def test_the_status_has_the_documented_shape(tmp_path: Path) -> None:
         assert status["lease"]["kind"] == "none"
         assert status["lease"]["length_ms"] == 950.0
         assert status["drops"] == {"bad signature": 3, "stale beat": 1}
+        assert await office.ask("parameters") == {"keepalive": "2"}
 
     in_an_office(tmp_path, story)
 

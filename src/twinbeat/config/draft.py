@@ -73,6 +73,8 @@ class Draft:
     rtprio: int = 1
     said: dict[str, Mark] = field(default_factory=dict)
     """Every directive of ha.cf that was used, and where first."""
+    words: dict[str, str] = field(default_factory=dict)
+    """The last value of every directive of ha.cf, as it is written there."""
 
 
 def add_node(draft: Draft, word: Word, report: Report) -> None:

@@ -54,6 +54,8 @@ class _Reader(MediaReader):
         name = directive.text
         first_time = name not in self.draft.said
         self.draft.said.setdefault(name, directive.mark)
+        if values:
+            self.draft.words[name] = values[-1].text
         ignored = IGNORED.get(name)
         if ignored:
             if first_time:

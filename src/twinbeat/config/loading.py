@@ -1,5 +1,6 @@
 """Read a configuration whole: the sources in, a model and its keys out, or what is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twinbeat.core.model import ClusterModel, Keyring
@@ -13,6 +14,7 @@ from .diagnostics import Diagnostic, Mark, Report, listed
 from .draft import Draft
 from .hacf import read_ha_cf
 from .haresources import read_haresources
+from .parameters import parameters
 from .tables import parse
 from .text import Sources, bounded, lower
 
@@ -24,6 +26,8 @@ class Loaded:
     model: ClusterModel | None
     keyring: Keyring | None
     diagnostics: tuple[Diagnostic, ...]
+    parameters: Mapping[str, str]
+    """The directives of ha.cf by name, for `cl_status hbparameter`; empty without a model."""
 
 
 def load(sources: Sources, node: str | None = None) -> Loaded:
@@ -45,7 +49,9 @@ def load(sources: Sources, node: str | None = None) -> Loaded:
         explain(model, draft, report)
         _is_member(model, draft, node, report)
     keyring = _keyring(sources, report)
-    return Loaded(None if report.failed else model, keyring, report.diagnostics())
+    if report.failed or model is None or draft is None:
+        return Loaded(None, keyring, report.diagnostics(), {})
+    return Loaded(model, keyring, report.diagnostics(), parameters(draft, model))
 
 
 def _draft(sources: Sources, report: Report) -> Draft | None:

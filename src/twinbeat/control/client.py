@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from . import protocol
+from .credentials import credentials_of
 from .protocol import ExitCode, Refused, Reply, Request
 from .shapes import HistoryShape, MoveShape, StatusShape
 
@@ -64,9 +65,19 @@ class Client:
             self._streams[1].close()
             self._streams = None
 
+    def daemon_pid(self) -> int:
+        """Return the daemon's process as the kernel names it; 0 from another PID namespace."""
+        if self._streams is None:
+            raise RuntimeError("a Client is used inside `async with`")
+        return credentials_of(self._streams[1].get_extra_info("socket")).pid
+
     async def status(self) -> StatusShape:
         """Return what the daemon believes at this moment (`status --json`)."""
         return _as(await self.request("status"), StatusShape)
+
+    async def parameters(self) -> dict[str, str]:
+        """Return the directives of ha.cf by name, as it spells them, with Heartbeat's defaults."""
+        return _as(await self.request("parameters"), dict[str, str])
 
     async def why(self, group: str) -> MoveShape:
         """Return the last move of a group, phase by phase; `Refused` when it never moved."""

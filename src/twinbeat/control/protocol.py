@@ -52,7 +52,7 @@ class _Args(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class NoArgs(_Args):
-    """Of `status`, `reload`, `stop` and `subscribe`."""
+    """Of `status`, `parameters`, `reload`, `stop` and `subscribe`."""
 
 
 class GroupArgs(_Args):
@@ -97,6 +97,7 @@ class CleanupArgs(_Args):
 
 READING: Mapping[str, type[_Args]] = {
     "status": NoArgs,
+    "parameters": NoArgs,
     "why": GroupArgs,
     "history": HistoryArgs,
     "subscribe": NoArgs,

@@ -16,6 +16,8 @@ class NodeShape(TypedDict):
 
     state: str
     """`init`, `up`, `active`, `dead` or `ping`."""
+    type: NotRequired[str]
+    """`normal`, or `ping` for what is only asked whether it answers."""
     late: bool
     last_heard_ms: float | None
     links: dict[str, LinkShape]
@@ -36,6 +38,8 @@ class GroupShape(TypedDict):
     state: str
     term: int
     preferred: str
+    placed: NotRequired[str | None]
+    """Where it should be; None when nobody may run it."""
     pinned: str | None
     resources: list[ResourceShape]
     reasons: list[str]

@@ -143,7 +143,8 @@ class Daemon:
         self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self._up)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._desk = Desk(
-            me, self._chronicle, self._status, self.reload, self._loop.post, self.stop, self._log
+            *(me, self._chronicle, self._status, lambda: self._loaded.parameters, self.reload),
+            *(self._loop.post, self.stop, self._log),
         )
         self._performer = Performer(
             mail=self._mail,
@@ -281,6 +282,7 @@ class Daemon:
                 raise self._kept_old(Refused(ExitCode.REFUSED, str(error))) from None
             except Refused as refused:
                 raise self._kept_old(refused) from None
+            self._loaded = loaded
             self._take_over(loaded.model, loaded.keyring)
             return {"warnings": [str(d) for d in loaded.diagnostics]}
 

@@ -5,7 +5,7 @@ core's `Reply` with that number is its answer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from twinbeat.agents.base import Log
@@ -36,6 +36,7 @@ class Desk:
         me: NodeName,
         chronicle: Chronicle,
         status: Callable[[], object],
+        parameters: Callable[[], Mapping[str, str]],
         reload: Callable[[], Awaitable[object]],
         post: Callable[[Event], None],
         stop: Callable[[], None],
@@ -44,6 +45,7 @@ class Desk:
         self._me = me
         self._chronicle = chronicle
         self._status = status
+        self._parameters = parameters
         self._reload = reload
         self._post = post
         self._stop = stop
@@ -56,6 +58,8 @@ class Desk:
         match do:
             case "status":
                 return self._status()
+            case "parameters":
+                return dict(self._parameters())
             case "why":
                 return await self._why(GroupName(args["group"]))
             case "history":

@@ -35,6 +35,7 @@ def draw(
 def _node(node: NodeStatus) -> dict[str, object]:
     return {
         "state": node.state,
+        "type": "normal",
         "liveness": node.liveness,
         "late": node.late,
         "last_heard_ms": _ms(node.last_heard),
