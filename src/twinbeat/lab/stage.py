@@ -27,6 +27,10 @@ FRESH = 60 * MS
 """A page this young is what the client sees now."""
 
 
+Kind = Callable[[Seat, Timing], Contender]
+"""Makes the daemon of a seat: the same program for both, or one for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something that was done or seen, for the timeline and the story."""
@@ -38,9 +42,7 @@ class Mark:
 class Stage:
     """Two nodes and a client, built on entry and gone on exit."""
 
-    def __init__(
-        self, timing: Timing, contender: Callable[[Seat, Timing], Contender] = TwinbeatDaemon
-    ) -> None:
+    def __init__(self, timing: Timing, contender: Kind = TwinbeatDaemon) -> None:
         self.timing = timing
         self.heard: Callable[[Heartbeat], None] | None = None
         """Called with every heartbeat that passes the switch."""
@@ -103,6 +105,12 @@ class Stage:
         """Build a node anew."""
         await node.power_on()
         self.ownership.watch(node.name, node.seat.namespace)
+
+    def install(self, node: Node, kind: Kind) -> None:
+        """Have another program as a node's daemon from its next start on, on the same files."""
+        node.daemon = kind(node.seat, self.timing)
+        node.daemon.furnish()
+        node.daemon.boot()
 
     def owner_seen(self) -> str | None:
         """Return whose page the client sees now, or None."""
