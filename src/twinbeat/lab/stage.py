@@ -132,7 +132,7 @@ class Stage:
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
             self.check_laboratory()
-            await self._check_daemons()
+            await self.check_daemons()
             if kernel.now() > deadline:
                 raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
             await asyncio.sleep(POLL_S)
@@ -154,7 +154,7 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    async def _check_daemons(self) -> None:
+    async def check_daemons(self) -> None:
         """Make sure that no daemon ended by itself; raises `Unmet`."""
         for node in self.nodes:
             process = node.daemon.process
