@@ -10,7 +10,7 @@ from twinbeat.lab.play import PLAYED
 from twinbeat.scenario import parse
 from twinbeat.scenario.expectations import Expectation
 from twinbeat.scenario.script import VERBS
-from twinbeat.scenario.steps import Cluster, Step
+from twinbeat.scenario.steps import Cluster, Install, Step
 from twinbeat.scenario.values import KINDS
 
 MANUAL = ROOT / "docs" / "scenarios.md"
@@ -22,9 +22,11 @@ GOLDEN = ROOT / "tests" / "core" / "testdata"
 def entry(kind: type[Step]) -> str:
     """Return what the manual says of one verb."""
     everywhere = issubclass(kind, (*PLAYED, Cluster))
-    lab = "" if everywhere else " *Simulator only.*"
+    only = "" if everywhere else " *Simulator only.*"
+    if issubclass(kind, Install):
+        only = " *Laboratory only.*"
     says = " ".join((inspect.getdoc(kind) or "").split())
-    return WRAPPED.fill(f"- `{kind.usage}`: {says}{lab}")
+    return WRAPPED.fill(f"- `{kind.usage}`: {says}{only}")
 
 
 def generated() -> str:

@@ -5,17 +5,29 @@ from pathlib import Path
 import pytest
 from scenario_files import FILES, script
 
-from twinbeat.scenario import parse
-from twinbeat.sim.stage import play
+from twinbeat.scenario import ScriptError, parse
+from twinbeat.scenario.steps import Install
+from twinbeat.sim.stage import check, play
+
+PLAYED = [f for f in FILES if not any(isinstance(x.step, Install) for x in script(f).lines)]
+"""All but those with another program: the laboratory plays these."""
 
 START = "boot node1 node2\nexpect owner web node1 within 1s\n\n"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: path.stem)
 def test_a_scenario_goes_as_it_expects(path: Path) -> None:
+    check(script(path))
     came = play(script(path))
     assert came.findings == []
     assert came.violations == []
+
+
+def test_another_program_is_left_to_the_laboratory() -> None:
+    with pytest.raises(ScriptError) as caught:
+        check(parse("install heartbeat on node2\nboot node1\n", "a.txt"))
+    (found,) = caught.value.diagnostics
+    assert (found.line, found.message) == (1, "the simulator knows twinbeat alone")
 
 
 def test_there_are_scenarios_and_each_begins_with_prose() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.scenario import Script, ScriptError, parse, places
-from twinbeat.sim.stage import play
+from twinbeat.sim.stage import check, play
 
 
 def play_scenarios(names: Sequence[str]) -> bool:
@@ -37,7 +37,9 @@ def _read(name: str) -> Script:
     if place is None:
         raise Refused(ExitCode.USAGE, f"there is no scenario {name}, nor scenarios/{name}.txt")
     try:
-        return parse(Path(place).read_text(encoding="utf-8"), place)
+        script = parse(Path(place).read_text(encoding="utf-8"), place)
+        check(script)
+        return script
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(ExitCode.USAGE, f"{place}: {error}") from None
     except ScriptError as error:

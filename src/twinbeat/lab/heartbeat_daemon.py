@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .contender import Contender
 from .files import HOME
-from .topology import SEATS, command
+from .topology import SEATS, BuildError, command
 
 PROGRAM = Path("/usr/libexec/heartbeat/heartbeat")
 TOOLS = Path("/usr/share/heartbeat")
@@ -73,7 +73,7 @@ class HeartbeatDaemon(Contender):
                 target.parent.mkdir(exist_ok=True)
                 shutil.copy(script, target)
         for user in ("root", "nobody", "hacluster"):
-            (self.place.state / "cores" / user).mkdir(parents=True)
+            (self.place.state / "cores" / user).mkdir(parents=True, exist_ok=True)
 
     def boot(self) -> None:
         """Give it an empty `/run`."""
@@ -90,18 +90,31 @@ class HeartbeatDaemon(Contender):
 
     async def owner(self) -> str | None:
         """Return the owner by `cl_status rscstatus`, which says `transition` while it moves."""
-        status = (await self._tool("cl_status", "rscstatus")).strip()
-        index = OWNERS[self.seat.name].get(status)
+        index = OWNERS[self.seat.name].get((await self._ask("cl_status rscstatus")).strip())
         return None if index is None else SEATS[index].name
 
+    async def states(self) -> dict[str, str]:
+        """Return what `cl_status nodestatus` says of every node; nothing while nobody answers."""
+        ask = "; ".join(f"echo $(cl_status nodestatus {seat.name} 2>/dev/null)" for seat in SEATS)
+        told = (await self._ask(ask)).splitlines()
+        return {seat.name: word for seat, word in zip(SEATS, told, strict=False) if word}
+
     async def handover(self) -> None:
-        """Let this node go standby with its own group."""
-        await self._tool(str(TOOLS / "hb_standby"), "local")
+        """Let this node go standby with the group, which is its own or the other's."""
+        share = "local" if self.seat == SEATS[0] else "foreign"
+        await self.tool(str(TOOLS / "hb_standby"), share)
 
     async def failback(self) -> None:
         """Take this node's own group back."""
-        await self._tool(str(TOOLS / "hb_takeover"), "local")
+        await self.tool(str(TOOLS / "hb_takeover"), "local")
 
-    async def _tool(self, *words: str) -> str:
+    async def _ask(self, script: str) -> str:
+        try:
+            return await self.tool("sh", "-c", script)
+        except BuildError:
+            return ""  # Its socket is not open yet, or it has just ended.
+
+    async def tool(self, *words: str) -> str:
+        """Run one of its tools where it runs; raises `BuildError` with what the tool said."""
         inside = ("nsenter", f"--target={self.pid}", "--mount", "--uts", "--net")
         return await command(*inside, *words)

@@ -22,13 +22,15 @@ from twinbeat.scenario.setting import Setting
 from twinbeat.scenario.values import Path
 
 from . import kernel
+from .contender import Contender
 from .files import GROUP, Timing
+from .heartbeat_daemon import HeartbeatDaemon
 from .node import Node
 from .ownership import Standing
 from .result import Result, measured
 from .stage import FRESH, POLL_S, Stage
-from .topology import SWITCH, BuildError, command
-from .twinbeat_daemon import ANSWER_S, TwinbeatDaemon
+from .topology import SEATS, SWITCH, BuildError, command
+from .twinbeat_daemon import ANSWER_S, RecordedDaemon, TwinbeatDaemon
 from .view import Span, summary, total
 
 WEB = GroupName("web")
@@ -36,9 +38,10 @@ DOMAIN = ".example.com"
 
 PLAYED = (
     *(do.Run, do.Boot, do.Shutdown, do.PowerOff, do.Kill, do.Freeze, do.Thaw, do.Forget),
-    *(do.Cut, do.Heal, do.Command, Expectation),
+    *(do.Install, do.Cut, do.Heal, do.Command, Expectation),
 )
 """What the laboratory can play, besides one `cluster`."""
+PROGRAMS: dict[str, type[Contender]] = {"twinbeat": RecordedDaemon, "heartbeat": HeartbeatDaemon}
 HINT = "leave the line out, or play the scenario with `twinbeat sim --scenario`"
 
 CUTS = """\
@@ -88,8 +91,14 @@ def _unplayable(script: Script) -> Iterator[tuple[Line, str]]:
                 yield line, "the laboratory builds one cluster, before everything else"
             elif reason := _unbuildable(setting_of(script)):
                 yield line, reason
+        elif isinstance(line.step, do.Install) and not _there(line.step.program):
+            yield line, f"{line.step.program} is not installed, or this is not root"
         elif not isinstance(line.step, PLAYED):
             yield line, f"the laboratory cannot play `{line.step.usage.split()[0]}`"
+
+
+def _there(program: str) -> bool:
+    return PROGRAMS[program].version() is not None
 
 
 def _unbuildable(setting: Setting) -> str | None:
@@ -188,6 +197,8 @@ class LabStage:
             case do.ToNodes(names):
                 for name in names:
                     await self._do_to(name, step)
+            case do.Install(program, name):
+                self._install(program, name)
             case do.Cut(cables):
                 await self._cut(self._cuts.union(*cables))
             case do.Heal(cables):
@@ -224,6 +235,11 @@ class LabStage:
         self._left.discard(name)
         await node.daemon.start()
 
+    def _install(self, program: str, name: NodeName) -> None:
+        if self.nodes[name].daemon.process is not None:
+            raise Unmet(f"the daemon of {name} still runs")
+        self.stage.install(self.nodes[name], PROGRAMS[program])
+
     async def _cut(self, cuts: set[Path]) -> None:
         self._cuts = cuts
         rules = "\n".join(f'iifname "{a}-*" oifname "{b}-*" drop' for a, b in sorted(cuts))
@@ -235,8 +251,11 @@ class LabStage:
         asked = getattr(step, "at", None) or next(running, None)
         if asked is None:
             raise Unmet("no daemon runs that could be asked")
+        daemon = self.nodes[asked].daemon
+        if isinstance(daemon, HeartbeatDaemon):
+            return await _ask_heartbeat(daemon, step)
         try:
-            async with Client(self.nodes[asked].place.socket, ANSWER_S) as client:
+            async with Client(daemon.place.socket, ANSWER_S) as client:
                 match step:
                     case do.Handover(group, to):
                         await client.handover(_group(group), self._full(to))
@@ -311,9 +330,26 @@ def _group(name: GroupName) -> str:
     return GROUP if name == WEB else name
 
 
+async def _ask_heartbeat(daemon: HeartbeatDaemon, step: do.Command) -> str | None:
+    """Give an order by Heartbeat's own tools, as far as they go."""
+    match step:
+        case do.Handover(_, None):
+            await daemon.handover()
+        case do.Handover(_, to) if to and daemon.other.name.startswith(f"{to}."):
+            await daemon.handover()
+        case do.FailBack() if daemon.seat == SEATS[0]:
+            await daemon.failback()
+        case _:
+            return "Heartbeat's tools move a group away from here, or home to here, and no more"
+    return None
+
+
 async def _view(node: Node) -> View:
-    assert isinstance(node.daemon, TwinbeatDaemon)
-    status = await node.daemon.status()
+    daemon = node.daemon
+    if isinstance(daemon, HeartbeatDaemon):
+        return await _view_of_heartbeat(daemon)
+    assert isinstance(daemon, TwinbeatDaemon)
+    status = await daemon.status()
     if status is None:
         return NOTHING
     group = status["groups"][GROUP]
@@ -324,6 +360,14 @@ async def _view(node: Node) -> View:
         frozenset([WEB] if group["state"] == "held" else []),
         tuple(_plain(flag) for flag in status["flags"]),
     )
+
+
+async def _view_of_heartbeat(daemon: HeartbeatDaemon) -> View:
+    """Return what it says; it does not tell whether the scripts behind its word have ended."""
+    owner = await daemon.owner()
+    owners = {WEB: NodeName(_plain(owner)) if owner else None}
+    states = {NodeName(_plain(name)): word for name, word in (await daemon.states()).items()}
+    return View(states, owners, frozenset([WEB] if owner else []), ())
 
 
 def _plain(text: str) -> str:

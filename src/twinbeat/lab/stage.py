@@ -27,6 +27,10 @@ FRESH = 60 * MS
 """A page this young is what the client sees now."""
 
 
+Kind = Callable[[Seat, Timing], Contender]
+"""Makes the daemon of a seat: the same program for both, or one for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something that was done or seen, for the timeline and the story."""
@@ -38,9 +42,7 @@ class Mark:
 class Stage:
     """Two nodes and a client, built on entry and gone on exit."""
 
-    def __init__(
-        self, timing: Timing, contender: Callable[[Seat, Timing], Contender] = TwinbeatDaemon
-    ) -> None:
+    def __init__(self, timing: Timing, contender: Kind = TwinbeatDaemon) -> None:
         self.timing = timing
         self.heard: Callable[[Heartbeat], None] | None = None
         """Called with every heartbeat that passes the switch."""
@@ -104,6 +106,12 @@ class Stage:
         await node.power_on()
         self.ownership.watch(node.name, node.seat.namespace)
 
+    def install(self, node: Node, kind: Kind) -> None:
+        """Have another program as a node's daemon from its next start on, on the same files."""
+        node.daemon = kind(node.seat, self.timing)
+        node.daemon.furnish()
+        node.daemon.boot()
+
     def owner_seen(self) -> str | None:
         """Return whose page the client sees now, or None."""
         return self.view.page_since(kernel.now() - FRESH)
@@ -124,7 +132,7 @@ class Stage:
         deadline = kernel.now() + int(within * 1e9)
         while not await condition():
             self.check_laboratory()
-            await self._check_daemons()
+            await self.check_daemons()
             if kernel.now() > deadline:
                 raise Unmet(f"not within {within:.1f} s: {what}; {await self._seen_instead()}")
             await asyncio.sleep(POLL_S)
@@ -146,7 +154,7 @@ class Stage:
                 await self.power_off(node)
             await self.power_on(node)
 
-    async def _check_daemons(self) -> None:
+    async def check_daemons(self) -> None:
         """Make sure that no daemon ended by itself; raises `Unmet`."""
         for node in self.nodes:
             process = node.daemon.process

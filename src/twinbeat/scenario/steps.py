@@ -152,6 +152,15 @@ class Forget(ToNodes):
 
 
 @dataclass(frozen=True, slots=True)
+class Install(Step):
+    """Have another program as a node's daemon from its next start on, on the same files."""
+
+    usage = "install twinbeat|heartbeat on NODE"
+    program: str
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
 class Cut(Step):
     """Cut everything between nodes, one way or both: no frame passes on any link."""
 

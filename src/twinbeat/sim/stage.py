@@ -48,6 +48,8 @@ from .transcript import Transcript
 from .world import World
 
 KEYRING = Keyring(1, {1: Key(1, "sha1", b"scenario")})
+LONELY = "the simulator knows twinbeat alone"
+HINT = "play the scenario with `twinbeat lab --scenario`"
 LOOK = Duration(1 * MS)
 """How much time passes between two looks."""
 
@@ -349,8 +351,15 @@ class Play:
         return self.script.transcript and self.text != self.script.text
 
 
+def check(script: Script) -> None:
+    """Make sure that the simulator can play a script; raises `ScriptError` naming every line."""
+    script.refuse(
+        ((line, LONELY) for line in script.lines if isinstance(line.step, do.Install)), HINT
+    )
+
+
 def play(script: Script) -> Play:
-    """Play a script in the simulator."""
+    """Play a script that was checked in the simulator."""
     return at_once(_play(script))
 
 

@@ -1,0 +1,36 @@
+"""Lines of level ERROR and worse that a Heartbeat may write, and why.
+
+Two Heartbeats write the same in the same row; whatever stands here was seen there.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from twinbeat.lab.node import LogLine
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Lines that are usual."""
+
+    pattern: str
+    reason: str
+    rows: str = ""
+    """In which rows, as a pattern for their names; everywhere when empty."""
+
+    def covers(self, row: str, text: str) -> bool:
+        """Tell whether a line of a row is one of these."""
+        return bool(re.search(self.rows, row) and re.search(self.pattern, text))
+
+
+NOISE: Sequence[Noise] = ()
+
+
+def unusual(row: str, lines: Iterable[LogLine]) -> list[str]:
+    """Return the lines that two Heartbeats would not have written."""
+    return [
+        f"{line.node}: {line.level}: {line.text}"
+        for line in lines
+        if not any(noise.covers(row, line.text) for noise in NOISE)
+    ]
