@@ -274,7 +274,7 @@ def test_beside_ha_cf_it_adds_what_heartbeat_cannot_say() -> None:
     (group,) = loaded.model.groups
     assert group.failback == Failback(enabled=True, after=Duration(3600 * SECOND))
     assert group.resources[1].start_timeout == 300 * SECOND
-    assert group.resources[1].stop_timeout == 60 * SECOND
+    assert group.resources[1].stop_timeout is None
     assert group.resources[1].monitor == 10 * SECOND
 
 

@@ -35,7 +35,9 @@ sites apart. Shorter times than these are written out."""
 _UNBUILT_PROOFS = ("fence", "arbiter")
 _UNBUILT_AGENTS = ("systemd", "ocf")
 _TIMES = ("keepalive", "deadtime", "warntime", "initdead", "deadping")
-_TIMEOUTS = ("start_timeout", "stop_timeout", "monitor")
+_TIMEOUTS = ("start_timeout", "stop_timeout", "monitor_timeout")
+MAX_DEPTH = 1000
+"""Of a monitor; the agents that know depths use 10 and 20."""
 
 
 def read_cluster(root: Table) -> Draft:
@@ -294,13 +296,17 @@ def _script(table: Table, kind: AgentKind) -> ResourceSpec | None:
 
 def read_timeouts(table: Table, spec: ResourceSpec) -> ResourceSpec:
     """Return the resource with the timeouts that its table names."""
-    start, stop, monitor = (table.span(name) for name in _TIMEOUTS)
-    for name, said in (("start_timeout", start), ("stop_timeout", stop)):
-        if said and said.value == 0:
+    monitor, depth = table.span("monitor"), table.whole("depth", 0, MAX_DEPTH)
+    said = {name: table.span(name) for name in _TIMEOUTS}
+    for name, timeout in said.items():
+        if timeout and timeout.value == 0:
             table.error(name, f"{name} is zero: no script ends in no time")
+    start, stop, look = (timeout.value if timeout else None for timeout in said.values())
     return replace(
         spec,
-        start_timeout=start.value if start else spec.start_timeout,
-        stop_timeout=stop.value if stop else spec.stop_timeout,
+        start_timeout=start or spec.start_timeout,
+        stop_timeout=stop or spec.stop_timeout,
         monitor=monitor.value if monitor else spec.monitor,
+        monitor_timeout=look or spec.monitor_timeout,
+        depth=depth.value if depth else spec.depth,
     )

@@ -110,9 +110,11 @@ def _resource(spec: ResourceSpec) -> list[str]:
         lines.append(f"name = {_quoted(spec.script)}")
         if spec.args:
             lines.append(f"args = {_array(spec.args)}")
-    for key in ("start_timeout", "stop_timeout", "monitor"):
+    for key in ("start_timeout", "stop_timeout", "monitor", "monitor_timeout"):
         if getattr(spec, key) != getattr(_SPEC, key):
             lines.append(f'{key} = "{spell(getattr(spec, key))}"')
+    if spec.depth:
+        lines.append(f"depth = {spec.depth}")
     return lines
 
 

@@ -39,6 +39,10 @@ class AgentKind(StrEnum):
     """An init script, looked up in `/etc/init.d` only."""
 
 
+DEFAULT_TIMEOUT = Duration(60_000 * MS)
+"""For a start, a stop or a look, where neither the configuration nor the agent says another."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """The timers of one cluster; every limit of protocol.md 2.1 follows from these five."""
@@ -116,10 +120,15 @@ class ResourceSpec:
     """SCRIPT and LSB: the file name of the script, without a slash."""
     args: tuple[str, ...] = ()
     address: AddressSpec | None = None
-    start_timeout: Duration = Duration(60_000 * MS)
-    stop_timeout: Duration = Duration(60_000 * MS)
+    start_timeout: Duration | None = None
+    stop_timeout: Duration | None = None
+    """None: what the agent's own description advises, or else `DEFAULT_TIMEOUT`."""
     monitor: Duration = Duration(0)
-    """Interval between status calls while held; 0: not monitored."""
+    """Interval between two looks while held; 0: not monitored."""
+    monitor_timeout: Duration | None = None
+    """None: as above; a script's look has the time of its start."""
+    depth: int = 0
+    """How closely a monitor looks (OCF_CHECK_LEVEL); 0 is the cheapest look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
