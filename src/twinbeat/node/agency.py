@@ -3,8 +3,14 @@
 from pathlib import Path
 
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import Agent, Log
+from twinbeat.agents.base import Agent, AgentError, Log
+from twinbeat.agents.child import Hear
+from twinbeat.agents.ocf import OcfAgent
+from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
 from twinbeat.agents.script import ScriptAgent
+from twinbeat.agents.turns import Turns
+from twinbeat.agents.wrappers import own_script
+from twinbeat.config.wrappers import translate
 from twinbeat.core.model import AddressSpec, AgentKind, ClusterModel, ResourceSpec
 from twinbeat.core.units import NodeName
 
@@ -13,20 +19,57 @@ class Agency:
     """Knows every kind of agent; `model` is the configuration in force."""
 
     def __init__(
-        self, model: ClusterModel, me: NodeName, directory: Path, addresses: Addresses, log: Log
+        self,
+        model: ClusterModel,
+        me: NodeName,
+        directory: Path,
+        addresses: Addresses | None,
+        log: Log,
+        hear: Hear | None = None,
+        ocf_root: str = OCF_ROOT,
     ) -> None:
+        """`addresses` is None where no virtual IP is to be held; `hear` is told what agents say."""
         self.model = model
         self._me = me
         self._directory = directory
         self._addresses = addresses
         self._log = log
+        self._hear = hear
+        self._ocf_root = ocf_root
+        self._turns = Turns()
 
     def agent(self, resource: ResourceSpec) -> Agent:
-        """Return an agent for the resource as it is configured now."""
+        """Return an agent for the resource as it is configured now; raises `AgentError`."""
         if resource.agent is AgentKind.IP:
+            if self._addresses is None:
+                raise AgentError(f"{resource.name} is held by the daemon itself, with its lease")
             return self._addresses.agent(resource)
+        spec = resolve(resource, self.model, self._ocf_root)
         environment = script_environment(self.model, self._me, self._directory)
-        return ScriptAgent(resource, self.model.script_dirs, self._log, environment)
+        if spec.agent in (AgentKind.OCF, AgentKind.PYTHON):
+            ocf = spec.agent is AgentKind.OCF
+            program = OcfProgram(spec.script, self._ocf_root) if ocf else PythonProgram(spec.script)
+            return OcfAgent(spec, program, self._log, environment, self._turns, self._hear)
+        dirs = self.model.script_dirs
+        return ScriptAgent(spec, dirs, self._log, environment, self._turns, self._hear)
+
+
+def resolve(resource: ResourceSpec, model: ClusterModel, ocf_root: str = OCF_ROOT) -> ResourceSpec:
+    """Return what really runs on this machine for a resource.
+
+    A name that Heartbeat ships a wrapper for is the OCF agent that the wrapper would call, unless
+    the administrator has a script of that name in resource.d, or there is no such agent here.
+    """
+    called = translate(resource)
+    if called is None:
+        return resource
+    try:
+        if own_script(resource.script, model.script_dirs) is not None:
+            return resource
+        found = OcfProgram(called.script, ocf_root).command()
+    except AgentError:
+        return resource  # Its start will say why the script is refused.
+    return called if found else resource
 
 
 def script_environment(model: ClusterModel, me: NodeName, directory: Path) -> dict[str, str]:
