@@ -1,6 +1,7 @@
 """Make the agent of a resource, with what Heartbeat's scripts find in their environment."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinbeat.agents.addresses import Addresses
 from twinbeat.agents.base import Agent, AgentError, Log
@@ -13,6 +14,9 @@ from twinbeat.agents.wrappers import own_script
 from twinbeat.config.wrappers import translate
 from twinbeat.core.model import AddressSpec, AgentKind, ClusterModel, ResourceSpec
 from twinbeat.core.units import NodeName
+
+if TYPE_CHECKING:
+    from twinbeat.agents.systemd import Systemd
 
 
 class Agency:
@@ -27,8 +31,12 @@ class Agency:
         log: Log,
         hear: Hear | None = None,
         ocf_root: str = OCF_ROOT,
+        bus: str | None = None,
     ) -> None:
-        """`addresses` is None where no virtual IP is to be held; `hear` is told what agents say."""
+        """`addresses` is None where no virtual IP is to be held; `hear` is told what agents say.
+
+        `bus` is the address of the D-Bus that systemd is on; None: the system's.
+        """
         self.model = model
         self._me = me
         self._directory = directory
@@ -36,7 +44,9 @@ class Agency:
         self._log = log
         self._hear = hear
         self._ocf_root = ocf_root
+        self._bus = bus
         self._turns = Turns()
+        self._systemd: Systemd | None = None
 
     def agent(self, resource: ResourceSpec) -> Agent:
         """Return an agent for the resource as it is configured now; raises `AgentError`."""
@@ -50,8 +60,30 @@ class Agency:
             ocf = spec.agent is AgentKind.OCF
             program = OcfProgram(spec.script, self._ocf_root) if ocf else PythonProgram(spec.script)
             return OcfAgent(spec, program, self._log, environment, self._turns, self._hear)
+        if spec.agent is AgentKind.SYSTEMD:
+            return self._unit(spec)
         dirs = self.model.script_dirs
         return ScriptAgent(spec, dirs, self._log, environment, self._turns, self._hear)
+
+    def close(self) -> None:
+        """Let go of what the agents share."""
+        if self._systemd is not None:
+            self._systemd.close()
+
+    def _unit(self, spec: ResourceSpec) -> Agent:
+        # A library for D-Bus is loaded for those who have a use for it.
+        from twinbeat.agents.systemd import Systemd
+        from twinbeat.agents.unit import UnitAgent
+
+        if self._systemd is None:
+            self._systemd = Systemd(self._log, self._bus)
+        return UnitAgent(spec, self._systemd, self._log, self._turns)
+
+
+def prepare(model: ClusterModel) -> None:
+    """Import what the configured agents need: it takes too long for the decision loop."""
+    if any(r.agent is AgentKind.SYSTEMD for group in model.groups for r in group.resources):
+        import twinbeat.agents.unit  # noqa: F401
 
 
 def resolve(resource: ResourceSpec, model: ClusterModel, ocf_root: str = OCF_ROOT) -> ResourceSpec:
