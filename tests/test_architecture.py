@@ -158,6 +158,7 @@ def test_the_daemon_loads_nothing_that_only_people_need() -> None:
     loaded = loaded_by("twinbeat.node.daemon")
     assert "twinbeat.core.engine" in loaded
     assert {"typer", "rich", "click", "twinbeat.cli", "twinbeat.lab"} & loaded == set()
+    assert "dbus_fast" not in loaded, "only a configured unit of systemd needs it"
 
 
 def test_a_command_loads_neither_the_daemon_nor_the_laboratory() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from agent_looks import is_running
 from ip_lan import VIP, VIP6, AddressNews, Lan, client_of, ip, play, until
 
 from twinbeat.agents.addresses import Addresses
@@ -78,10 +79,10 @@ def test_every_form_of_an_address(lan: Lan) -> None:
     ]
 
     async def scenario(_: Addresses, agents: list[VirtualIp], __: Lines) -> None:
-        assert [await agent.running() for agent in agents] == [False] * 5
+        assert [await is_running(agent) for agent in agents] == [False] * 5
         await asyncio.gather(*(agent.start() for agent in agents))
         await agents[0].start()
-        assert [await agent.running() for agent in agents] == [True] * 5
+        assert [await is_running(agent) for agent in agents] == [True] * 5
         found = {a["local"]: a for a in lan.addresses(lan.a) + lan.addresses(lan.a, "eth1")}
         shown = [
             [found[str(s.ip)].get(k) for k in ("prefixlen", "broadcast", "label")] for s in specs
@@ -97,7 +98,7 @@ def test_every_form_of_an_address(lan: Lan) -> None:
         assert all(found[str(s.ip)]["valid_life_time"] <= 10 for s in specs)
         await asyncio.gather(*(agent.stop() for agent in agents))
         await agents[0].stop()
-        assert [await agent.running() for agent in agents] == [False] * 5
+        assert [await is_running(agent) for agent in agents] == [False] * 5
 
     on_a(lan, specs, scenario)
     assert {a["local"] for a in lan.addresses(lan.a) if a["scope"] == "global"} == {

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from agent_looks import is_running
 from ip_lan import VIP, VIP6, Lan, client_of, ip, play, until
 
 from twinbeat.agents import guard, libnftables, nftables
@@ -112,7 +113,7 @@ def test_no_descriptor_is_inherited(lan: Lan) -> None:
     before = set(os.listdir("/proc/self/fd"))
 
     async def scenario(_: Addresses, agents: list[VirtualIp], __: Lines) -> None:
-        assert await agents[0].running()
+        assert await is_running(agents[0])
         opened = [int(fd) for fd in set(os.listdir("/proc/self/fd")) - before]
         sockets = [fd for fd in opened if os.path.exists(f"/proc/self/fd/{fd}")]
         assert len(sockets) >= 4
@@ -315,7 +316,7 @@ def test_without_nftables_the_address_itself_runs_out(
         assert "libnftables1" in addresses.why
         assert any("no guard" in text for _, text in lines)
         with client_of(lan) as client:
-            assert await agents[0].running()
+            assert await is_running(agents[0])
             await asyncio.sleep(0.1)
             assert client.frames == []
             assert addresses.serve(agents, after(2000), False) is not None, "nothing to renew"
@@ -335,7 +336,7 @@ def test_without_nftables_the_address_itself_runs_out(
             addresses.silence(agents)
             assert not lan.has(lan.a, VIP)
             await agents[0].stop()
-            assert not await agents[0].running()
+            assert not await is_running(agents[0])
 
     on_a(lan, scenario, lease=seconds(3))
     assert not lan.has(lan.a, VIP)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_looks import is_running
 
-from twinbeat.agents.base import AgentError
-from twinbeat.agents.script import ScriptAgent, locate, says_running
+from twinbeat.agents.base import AgentError, Found
+from twinbeat.agents.script import ScriptAgent, says_running
+from twinbeat.agents.trust import locate
+from twinbeat.agents.turns import Turns
 from twinbeat.core.model import AgentKind, ResourceSpec
 from twinbeat.core.units import seconds
 
@@ -45,6 +48,7 @@ class Bench:
         start: float = 10,
         stop: float = 10,
         environment: Mapping[str, str] | None = None,
+        turns: Turns | None = None,
     ) -> ScriptAgent:
         spec = ResourceSpec(
             name="::".join([script, *args]),
@@ -55,7 +59,8 @@ class Bench:
             stop_timeout=seconds(stop),
         )
         dirs = [str(self.resource_d), str(self.init_d)]
-        return ScriptAgent(spec, dirs, lambda *line: self.logged.append(line), environment or {})
+        log = self.logged
+        return ScriptAgent(spec, dirs, lambda *line: log.append(line), environment or {}, turns)
 
     @property
     def called(self) -> list[str]:
@@ -112,7 +117,9 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 def test_a_resource_is_started_seen_and_stopped(bench: Bench) -> None:
     bench.script(SERVICE)
     agent = bench.agent("/dev/sdb1", "/srv")
-    assert run(agent.running(), agent.start(), agent.running(), agent.stop(), agent.running()) == [
+    assert run(
+        is_running(agent), agent.start(), is_running(agent), agent.stop(), is_running(agent)
+    ) == [
         False,
         None,
         True,
@@ -182,14 +189,14 @@ def test_exit_codes_decide_for_an_lsb_script(
 
 def test_only_stdout_counts_as_an_answer(bench: Bench) -> None:
     bench.script("echo running >&2")
-    assert run(bench.agent().running()) == [False]
+    assert run(is_running(bench.agent())) == [False]
 
 
 def test_an_lsb_script_that_does_not_tell_is_an_error_and_is_started_all_the_same(
     bench: Bench,
 ) -> None:
     bench.script("[ $op != status ] || exit 4", where="init.d")
-    assert "cannot be told" in failure(bench.agent(kind=AgentKind.LSB).running())
+    assert "cannot be told" in failure(is_running(bench.agent(kind=AgentKind.LSB)))
     run(bench.agent(kind=AgentKind.LSB).start())
     assert bench.called == ["web status", "web status", "web start"]
 
@@ -197,9 +204,9 @@ def test_an_lsb_script_that_does_not_tell_is_an_error_and_is_started_all_the_sam
 def test_the_first_executable_of_the_directories_is_taken(bench: Bench) -> None:
     first = bench.script("echo running", where="resource.d")
     bench.script("echo stopped", where="init.d")
-    assert run(bench.agent().running()) == [True]
+    assert run(is_running(bench.agent())) == [True]
     first.chmod(0o644)
-    assert run(bench.agent().running()) == [False]
+    assert run(is_running(bench.agent())) == [False]
 
 
 def test_lsb_looks_only_into_init_d(bench: Bench) -> None:
@@ -207,12 +214,12 @@ def test_lsb_looks_only_into_init_d(bench: Bench) -> None:
     agent = bench.agent(kind=AgentKind.LSB)
     assert f"there is no script 'web' in {bench.init_d}; install it" in failure(agent.start())
     bench.script("exit 0", where="init.d")
-    assert run(agent.running()) == [True]
+    assert run(is_running(agent)) == [True]
 
 
 def test_a_script_that_is_missing_runs_nothing_and_starts_nothing(bench: Bench) -> None:
     agent = bench.agent()
-    assert run(agent.running(), agent.stop()) == [False, None]
+    assert run(is_running(agent), agent.stop()) == [False, None]
     assert ("ERROR", "Cannot locate resource script web") in bench.logged
     assert "cannot be started" in failure(agent.start())
 
@@ -223,7 +230,7 @@ def test_a_script_that_vanished_under_a_running_service_is_an_error(bench: Bench
     run(agent.start())
     path.unlink()
     assert "web cannot be stopped: there is no script" in failure(agent.stop())
-    assert "cannot be told" in failure(agent.running())
+    assert "cannot be told" in failure(is_running(agent))
 
 
 # Refusals
@@ -233,7 +240,7 @@ def test_a_script_that_vanished_under_a_running_service_is_an_error(bench: Bench
 def test_a_name_that_is_no_file_name_is_refused(name: str, bench: Bench) -> None:
     agent = bench.agent(script=name)
     assert "must be a file name without '/'" in failure(agent.start())
-    assert run(agent.running(), agent.stop()) == [False, None]
+    assert run(is_running(agent), agent.stop()) == [False, None]
 
 
 @pytest.mark.parametrize("name", [".", "..", "init.d"])
@@ -258,7 +265,7 @@ def test_a_directory_that_others_may_write_is_refused(mode: int, bench: Bench) -
     bench.resource_d.chmod(mode)
     assert f"may write the directory {bench.resource_d}" in failure(bench.agent().start())
     bench.resource_d.chmod(mode | 0o1000)
-    assert run(bench.agent().running()) == [True]
+    assert run(is_running(bench.agent())) == [True]
 
 
 def test_the_target_of_a_symbolic_link_is_judged_with_its_directories(bench: Bench) -> None:
@@ -266,7 +273,7 @@ def test_the_target_of_a_symbolic_link_is_judged_with_its_directories(bench: Ben
     elsewhere.mkdir()
     target = bench.script("echo running", name="real", where="elsewhere")
     (bench.resource_d / "web").symlink_to(target)
-    assert run(bench.agent().running()) == [True]
+    assert run(is_running(bench.agent())) == [True]
     elsewhere.chmod(0o777)
     assert f"may write the directory {elsewhere}" in failure(bench.agent().start())
 
@@ -285,7 +292,7 @@ def test_a_script_or_directory_of_another_user_is_refused(bench: Bench) -> None:
 def test_a_refused_script_never_ran_here_unless_this_life_ran_it(bench: Bench) -> None:
     path = bench.script("echo running")
     path.chmod(0o775)
-    assert run(bench.agent().running(), bench.agent().stop()) == [False, None]
+    assert run(is_running(bench.agent()), bench.agent().stop()) == [False, None]
     remedy = f"its group or others may write it; remedy: chmod go-w {path}"
     assert ("ERROR", f"{path} is refused: {remedy}; it is taken as not running") in bench.logged
     path.chmod(0o755)
@@ -300,7 +307,7 @@ def test_a_script_without_interpreter_says_so(bench: Bench) -> None:
     path.write_text("echo running\n")
     path.chmod(0o755)
     assert "Exec format error; does its first line name an interpreter" in failure(
-        bench.agent().running()
+        is_running(bench.agent())
     )
     path.write_text("#!/nonexistent/sh\n")
     assert f"{path} cannot be run: No such file or directory" in failure(bench.agent().stop())
@@ -384,7 +391,7 @@ def test_an_overrun_is_killed_with_its_grandchildren(bench: Bench) -> None:
 
 def test_a_script_that_ignores_sigterm_is_killed_after_a_grace(bench: Bench) -> None:
     bench.script("trap '' TERM; echo $$ >$here/leader; while :; do sleep 0.1; done")
-    assert "was killed" in failure(bench.agent(start=0.3).running())
+    assert "was killed" in failure(is_running(bench.agent(start=0.3)))
     assert not alive(int(bench.read("leader")))
 
 
@@ -392,7 +399,7 @@ def test_a_cancelled_call_takes_its_process_group_with_it(bench: Bench) -> None:
     bench.script("(echo $BASHPID >$here/child; exec sleep 60) & echo $$ >$here/leader; wait")
 
     async def cancelled() -> None:
-        call = asyncio.create_task(bench.agent().running())
+        call = asyncio.create_task(is_running(bench.agent()))
         names = ("leader", "child")
         await until(lambda: all((bench.directory / n).exists() for n in names), "it started")
         await until(lambda: all(bench.read(n) for n in names), "it wrote")
@@ -445,12 +452,14 @@ def test_a_flood_of_output_is_bounded_and_its_end_is_kept(bench: Bench) -> None:
 
 def test_a_flood_that_never_ends_is_killed_in_time(bench: Bench) -> None:
     bench.script("exec yes")
-    assert "was killed after 0.3 s; it said: y | y | y" in failure(bench.agent(start=0.3).running())
+    assert "was killed after 0.3 s; it said: y | y | y" in failure(
+        is_running(bench.agent(start=0.3))
+    )
 
 
 def test_a_long_line_and_odd_bytes_are_made_harmless(bench: Bench) -> None:
     bench.script("head -c 5000 /dev/zero | tr '\\0' x; printf '\\nbad \\377\\000\\a\\n'; echo OK")
-    assert run(bench.agent().running()) == [True]
+    assert run(is_running(bench.agent())) == [True]
     said = [text for _, text in bench.logged if text.startswith("web: ")]
     assert said == ["web: " + "x" * 500, "web: bad \\xff\\x00\\x07", "web: OK"]
 
@@ -463,7 +472,7 @@ def test_a_script_gets_no_descriptor_of_ours(bench: Bench) -> None:
     held = os.open("/etc/passwd", os.O_RDONLY)
     os.set_inheritable(held, True)
     try:
-        run(bench.agent().running())
+        run(is_running(bench.agent()))
     finally:
         os.close(held)
     assert bench.read("stdin") == "/dev/null\n"
@@ -476,7 +485,7 @@ def test_a_script_gets_the_environment_given_and_a_path(bench: Bench) -> None:
     bench.script("env >$here/env; :")
     os.environ["TWINBEAT_TEST_LEAK"] = "1"
     try:
-        run(bench.agent(environment={"HA_DIR": "/etc/ha.d", "PATH": "/bin:/usr/bin"}).running())
+        run(is_running(bench.agent(environment={"HA_DIR": "/etc/ha.d", "PATH": "/bin:/usr/bin"})))
     finally:
         del os.environ["TWINBEAT_TEST_LEAK"]
     environment = dict(line.split("=", 1) for line in bench.read("env").splitlines())
@@ -496,7 +505,7 @@ def test_a_script_leads_a_session_with_default_signals(bench: Bench) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     try:
-        run(bench.agent().running())
+        run(is_running(bench.agent()))
     finally:
         signal.signal(signal.SIGHUP, before)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -516,7 +525,7 @@ def test_a_script_of_a_realtime_daemon_runs_as_any_process(policy: int, bench: B
     except PermissionError:
         pytest.skip("this machine does not allow SCHED_RR")
     try:
-        run(bench.agent().running())
+        run(is_running(bench.agent()))
         assert os.sched_getscheduler(0) == policy
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -534,7 +543,7 @@ def test_a_script_is_not_spared_when_memory_ends_as_the_daemon_is(bench: Bench) 
         pass  # Without CAP_SYS_RESOURCE the daemon is not spared, and its scripts are as it is.
     mine = int(adjustment.read_text())
     try:
-        run(bench.agent().running())
+        run(is_running(bench.agent()))
     finally:
         if mine < int(before):
             adjustment.write_text(before)
@@ -554,3 +563,31 @@ def test_nothing_is_left_open(bench: Bench) -> None:
 
     before, after = asyncio.run(counted())
     assert before == after
+
+
+# Turns
+
+
+def test_hanging_looks_hold_up_neither_a_start_nor_the_loop(bench: Bench) -> None:
+    bench.script("case $op in status) exec sleep 60 ;; esac", name="hangs")
+    bench.script(SERVICE)
+    turns = Turns(orders=1, looks=2)
+    hanging = [bench.agent(script="hangs", start=1, turns=turns) for _ in range(4)]
+
+    async def story() -> tuple[float, list[float]]:
+        loop = asyncio.get_running_loop()
+        looks = [asyncio.create_task(agent.monitor()) for agent in hanging]
+        await until(lambda: len(bench.called) == 2, "two of four looks are under way")
+        before = loop.time()
+        await bench.agent(turns=turns).start()
+        took = loop.time() - before
+        outcomes = await asyncio.gather(*looks)
+        assert {outcome.found for outcome in outcomes} == {Found.FAILED}
+        assert all("was killed after" in outcome.reason for outcome in outcomes)
+        return took, [outcome.seconds for outcome in outcomes]
+
+    took, seconds_each = asyncio.run(story())
+    assert (bench.directory / "up").exists()
+    assert took < 0.9, "the start waited for a look that hung"
+    # Each had its second from its own turn on, the two that had to wait for one as well.
+    assert all(0.9 < each < 1.9 for each in seconds_each)

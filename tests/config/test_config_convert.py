@@ -150,7 +150,12 @@ def resources(draw: st.DrawFn, address: AddressSpec) -> ResourceSpec:
         name = "::".join((script, *args))
         spec = ResourceSpec(name=name, agent=kind, script=script, args=args)
     return dataclasses.replace(
-        spec, start_timeout=draw(spans), stop_timeout=draw(spans), monitor=draw(spans)
+        spec,
+        start_timeout=draw(st.none() | spans),
+        stop_timeout=draw(st.none() | spans),
+        monitor=draw(spans),
+        monitor_timeout=draw(st.none() | spans),
+        depth=draw(st.integers(0, 20)),
     )
 
 

@@ -75,10 +75,10 @@ groups of the other, and they have two owners.
     (
         lambda: said(trio(QUIET, "node1 10.0.0.5/24/eth0 Filesystem::/dev/sdb1::/srv httpd\n")),
         """\
-        haresources:1:24: warning: `Filesystem::/dev/sdb1::/srv` must never run on two nodes, and \
-silence is no proof that it stopped
+        haresources:1:24: warning: `Filesystem::/dev/sdb1::/srv` (a file system) must never run on \
+two nodes, and silence is no proof that it stopped
             The lease silences addresses, it unmounts nothing: after a false takeover two nodes \
-write to the same data.
+write to the same data. `status` flags the group as unproven.
             hint: only fencing proves it; until then keep at least two independent links
         """,
     ),

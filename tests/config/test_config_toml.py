@@ -198,8 +198,8 @@ def test_an_ipv6_address_and_a_list_of_nodes() -> None:
         (('"node2.example.com"\nf', '"node3"\nf'), "22:1 `node3` is not a node of this cluster"),
         (('"after 10m"', '"after lunch"'), '23:1 failback is "off", "on" or "after 10m":'),
         (('"after 10m"', '"perhaps"'), '23:1 failback is "off", "on" or "after 10m":'),
-        (('"ip"', '"ocf"'), "26:1 the agent `ocf` is not built yet"),
-        (('"ip"', '"vip"'), "26:1 agent is `ip`, `script` or `lsb`, not `vip`"),
+        (('"ip"', '"ocf"'), "25:1 name is missing here"),
+        (('"ip"', '"vip"'), "26:1 agent is `ip`, `script`, `lsb`, `ocf`, `systemd` or `python`, "),
         (("0.140/24", "0.340/24"), "27:1 `192.168.0.340` is not an IPv4 address"),
         (("0.140/24", "0.140/99"), "27:1 `99` is not a netmask"),
         (("eth0:0", "eth0:a-long-label"), "27:1 the label `eth0:a-long-label` is longer than"),
@@ -277,7 +277,7 @@ def test_beside_ha_cf_it_adds_what_heartbeat_cannot_say() -> None:
     (group,) = loaded.model.groups
     assert group.failback == Failback(enabled=True, after=Duration(3600 * SECOND))
     assert group.resources[1].start_timeout == 300 * SECOND
-    assert group.resources[1].stop_timeout == 60 * SECOND
+    assert group.resources[1].stop_timeout is None
     assert group.resources[1].monitor == 10 * SECOND
 
 

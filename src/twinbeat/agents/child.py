@@ -8,7 +8,7 @@ a session and so a process group of its own. A pidfd tells its end, whoever keep
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ KEPT_OUTPUT = 64 * 1024
 
 TERM_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, and again for the killed to be gone."""
+
+Hear = Callable[[bytes], None]
+"""Told each piece of what a command writes, as it comes, in bounded pieces."""
 
 _READ_PAUSE = 0.01
 """Seconds between two reads of one stream: a flood of output must not keep the daemon busy."""
@@ -35,7 +38,12 @@ class Ended:
     stderr: str
 
 
-async def run(command: Sequence[str], environment: Mapping[str, str], limit: float) -> Ended:
+async def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    limit: float,
+    hear: Hear | None = None,
+) -> Ended:
     """Run a command for at most `limit` seconds and return how it ended.
 
     One that overruns has its process group ended by SIGTERM, after a grace by SIGKILL; so has one
@@ -43,8 +51,8 @@ async def run(command: Sequence[str], environment: Mapping[str, str], limit: flo
     Raises `OSError` when the command cannot be started.
     """
     with ExitStack() as cleanup:
-        stdout = cleanup.enter_context(_Capture())
-        stderr = cleanup.enter_context(_Capture())
+        stdout = cleanup.enter_context(_Capture(hear))
+        stderr = cleanup.enter_context(_Capture(hear))
         child = _Child(_spawn(command, environment, stdout.far_end, stderr.far_end))
         cleanup.callback(child.release)
         stdout.close_far_end()
@@ -189,7 +197,8 @@ class _Capture:
     is read on, for nothing, so that the service never meets a full or a broken pipe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Hear | None) -> None:
+        self._hear = hear
         self._loop = asyncio.get_running_loop()
         self._near_end, self.far_end = os.pipe()
         os.set_blocking(self._near_end, False)
@@ -241,6 +250,8 @@ class _Capture:
         except BlockingIOError:
             return 0
         self._at_end = not piece
+        if self._hear is not None and piece and not self._abandoned:
+            self._hear(piece)
         self._kept += piece
         del self._kept[:-KEPT_OUTPUT]
         return len(piece)

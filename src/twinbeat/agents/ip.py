@@ -1,9 +1,11 @@
 """The virtual IP: an agent whose address is put on an interface here, and guarded by a lease."""
 
+import time
 from typing import Protocol
 
 from twinbeat.core.model import AddressSpec
 
+from .base import AgentError, Found, Outcome
 from .places import Place
 
 
@@ -38,6 +40,14 @@ class VirtualIp:
         """Silence the address, then remove it; raises `AgentError` when it cannot be removed."""
         await self._home.release(self)
 
-    async def running(self) -> bool:
-        """Return whether this node has the address; raises `AgentError`."""
-        return await self._home.present(self)
+    async def monitor(self, depth: int = 0) -> Outcome:
+        """Return whether this node has the address; there is no deeper look."""
+        del depth
+        began = time.monotonic()
+        try:
+            present = await self._home.present(self)
+        except AgentError as error:
+            return Outcome(Found.FAILED, str(error), time.monotonic() - began)
+        found = Found.RUNNING if present else Found.STOPPED
+        reason = "" if present else f"{self.spec.ip} is on no interface here"
+        return Outcome(found, reason, time.monotonic() - began)

@@ -3,38 +3,19 @@
 `SCRIPT [ARGS...] start|stop|status`: the arguments come before the operation (Heartbeat 3.0.6).
 """
 
-import asyncio
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-from twinbeat.core.model import AgentKind, ResourceSpec
+from twinbeat.core.model import DEFAULT_TIMEOUT, AgentKind, ResourceSpec
 from twinbeat.core.text import printable
 from twinbeat.core.units import SECOND
 
-from .base import AgentError, Log
-from .child import Ended, run
-
-_STOP_ATTEMPTS = 11
-"""One and Heartbeat's ten repetitions (HA_STOPRETRYMAX)."""
-_STOP_PAUSE = 1.0
-"""Seconds between two attempts to stop."""
-_LAST_TEST = 10.0
-"""Seconds at most for the question that decides after a stop has failed."""
-
-_LOGGED_LINES = 100
-_LINE_LENGTH = 500
-
-_ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL": "C.UTF-8",  # The status words decide, and they are English.
-}
-
-
-class _OverrunError(AgentError):
-    """A call used up its time and was killed."""
+from .base import AgentError, Found, Log, Outcome
+from .child import Ended, Hear
+from .command import LAST_LOOK, Commands, last_words, now
+from .trust import locate
+from .turns import Turns
 
 
 class ScriptAgent:
@@ -45,32 +26,44 @@ class ScriptAgent:
     """
 
     def __init__(
-        self, spec: ResourceSpec, dirs: Sequence[str], log: Log, environment: Mapping[str, str]
+        self,
+        spec: ResourceSpec,
+        dirs: Sequence[str],
+        log: Log,
+        environment: Mapping[str, str],
+        turns: Turns | None = None,
+        hear: Hear | None = None,
     ) -> None:
         self.name = spec.name
         self._spec = spec
         lsb = spec.agent is AgentKind.LSB
         self._dirs = [d for d in dirs if not lsb or PurePath(d).name == "init.d"]
         self._log = log
-        self._environment = {**_ENVIRONMENT, **environment}
+        self._environment = environment
+        self._turns = turns or Turns()
+        self._commands = Commands(spec.name, log, hear)
+        self._start_limit = (spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
+        self._stop_limit = (spec.stop_timeout or DEFAULT_TIMEOUT) / SECOND
+        self._look_limit = (spec.monitor_timeout or spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
         self._may_run = False
         """Whether this life has started it or seen it run, and has not stopped it since."""
 
     async def start(self) -> None:
         """Start the resource unless its script says that it runs; raises `AgentError`."""
-        path = self._find()
-        if path is None:
-            raise AgentError(
-                f"{self.name} cannot be started: {self._missing}; install it there, executable"
-            )
-        deadline = _now() + self._spec.start_timeout / SECOND
-        runs = await self._ask(path, deadline)
-        self._may_run = True
-        if runs:
-            return
-        ended = await self._call(path, "start", deadline)
-        if ended.code != 0:
-            raise AgentError(f"{self.name} did not start: {_failure(path, ended)}")
+        async with self._turns.orders:
+            path = self._find()
+            if path is None:
+                raise AgentError(
+                    f"{self.name} cannot be started: {self._missing}; install it there, executable"
+                )
+            deadline = now() + self._start_limit
+            runs = await self._ask(path, deadline)
+            self._may_run = True
+            if runs:
+                return
+            ended = await self._call(path, "start", deadline)
+            if ended.code != 0:
+                raise AgentError(f"{self.name} did not start: {_failure(path, ended)}")
 
     async def stop(self) -> None:
         """Stop the resource; a stop that fails is repeated until the stop timeout has passed.
@@ -78,48 +71,51 @@ class ScriptAgent:
         A script that never succeeds is believed when its status says `not running`. Raises
         `AgentError` when the resource may still be running.
         """
-        path = self._find_to_end()
-        if path is None:
-            if self._may_run:
-                raise AgentError(f"{self.name} cannot be stopped: {self._missing}")
-            return
-        deadline = _now() + self._spec.stop_timeout / SECOND
-        for attempt in range(_STOP_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(_STOP_PAUSE)
-                self._log("info", f"Retrying failed stop operation [{self.name}]")
-            try:
-                ended = await self._call(path, "stop", deadline)
-            except _OverrunError as overrun:
-                failure = str(overrun)
-                break
-            if ended.code == 0:
-                self._may_run = False
+        async with self._turns.orders:
+            path = self._find_to_end()
+            if path is None:
+                if self._may_run:
+                    raise AgentError(f"{self.name} cannot be stopped: {self._missing}")
                 return
-            failure = _failure(path, ended)
-            if _now() + _STOP_PAUSE >= deadline:
-                break
-        await self._judge_failed_stop(path, failure)
-        self._may_run = False
+            deadline = now() + self._stop_limit
+            failure = await self._commands.stop(
+                lambda: self._call(path, "stop", deadline),
+                deadline,
+                lambda ended: _failure(path, ended),
+            )
+            if failure is not None:
+                await self._judge_failed_stop(path, failure)
+            self._may_run = False
 
-    async def running(self) -> bool:
-        """Return what the script's status says; raises `AgentError` when that cannot be told."""
+    async def monitor(self, depth: int = 0) -> Outcome:
+        """Return what the script's status says; a script knows no depth."""
+        del depth
+        async with self._turns.looks:
+            began = now()
+            try:
+                found, reason = await self._look(began + self._look_limit)
+            except AgentError as error:
+                found, reason = Found.FAILED, str(error)
+            self._may_run = self._may_run or found is Found.RUNNING
+            return Outcome(found, reason, now() - began)
+
+    async def _look(self, deadline: float) -> tuple[Found, str]:
         path = self._find_to_end()
         if path is None:
             if self._may_run:
-                raise AgentError(f"whether {self.name} runs cannot be told: {self._missing}")
-            return False
-        runs = await self._ask(path, _now() + self._spec.start_timeout / SECOND)
+                return Found.FAILED, f"whether {self.name} runs cannot be told: {self._missing}"
+            return Found.STOPPED, self._missing
+        runs = await self._ask(path, deadline)
         if runs is None:
-            raise AgentError(f"whether {self.name} runs cannot be told: {path} status is no help")
-        self._may_run = self._may_run or runs
-        return runs
+            why = f"whether {self.name} runs cannot be told: {path} status is no help"
+            return Found.FAILED, why
+        return (Found.RUNNING, "") if runs else (Found.STOPPED, f"{path} status says so")
 
     async def _judge_failed_stop(self, path: str, failure: str) -> None:
         """Ask once more after every stop has failed; raises `AgentError` unless all is well."""
-        limit = min(self._spec.stop_timeout / SECOND, _LAST_TEST)
+        limit = min(self._stop_limit, LAST_LOOK)
         try:
-            runs = await self._ask(path, _now() + limit)
+            runs = await self._ask(path, now() + limit)
         except AgentError as trouble:
             raise AgentError(f"{self.name} did not stop: {failure}; then {trouble}") from None
         if runs is not False:
@@ -134,31 +130,9 @@ class ScriptAgent:
         return says_running(self._spec.agent, ended.code, ended.stdout)
 
     async def _call(self, path: str, operation: str, deadline: float) -> Ended:
-        """Run the script once; its words go to the log. Raises `AgentError`."""
         command = [path, *self._spec.args, operation]
-        spoken = " ".join(map(printable, command))
         level = "debug" if operation == "status" else "info"
-        self._log(level, f"Running {spoken}")
-        limit = max(deadline - _now(), 0.0)
-        try:
-            ended = await run(command, self._environment, limit)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise AgentError(
-                f"{path} cannot be run: {why}; does its first line name an interpreter that exists,"
-                " as #!/bin/sh does?"
-            ) from None
-        for line in _lines(ended.stdout + "\n" + ended.stderr)[-_LOGGED_LINES:]:
-            self._log(level, f"{self.name}: {line}")
-        if ended.overran:
-            self._log("ERROR", f"{spoken} overran its time and was killed")
-            rest = "" if ended.code is not None else ", and it hangs in the kernel all the same"
-            raise _OverrunError(
-                f"{spoken} was killed after {limit:.1f} s{rest}{_last_words(ended)}"
-            )
-        if ended.code != 0 and operation != "status":
-            self._log("ERROR", f"Return code {ended.code} from {path}")
-        return ended
+        return await self._commands.call(command, self._environment, deadline, level)
 
     def _find(self) -> str | None:
         """Return the script's path, or None when there is none; raises `AgentError`."""
@@ -199,77 +173,5 @@ def says_running(agent: AgentKind, code: int | None, text: str) -> bool | None:
     return False if agent is AgentKind.SCRIPT or code in (1, 2) else None
 
 
-def locate(script: str, dirs: Sequence[str]) -> str | None:
-    """Return the first regular, executable file of that name in `dirs`, or None.
-
-    Raises `AgentError` for a name that is no file name, and for a file that anyone but root (or,
-    where we are not root, ourselves) could change or exchange: it would run with our rights.
-    """
-    if not script or "/" in script or "\0" in script:
-        raise AgentError(f"{script!r} is no script's name: it must be a file name without '/'")
-    for directory in dirs:
-        path = os.path.join(directory, script)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            try:
-                _require_safe(path)
-            except OSError as error:
-                raise AgentError(f"{path} is refused: {error}") from None
-            return path
-    return None
-
-
-def _require_safe(path: str) -> None:
-    """Raise `AgentError` when somebody else could have put or changed what is at `path`."""
-    owners = {0, os.geteuid()}
-    real = os.path.realpath(path)
-    found = os.stat(real)
-    if found.st_uid not in owners:
-        raise AgentError(f"{path} is refused: it belongs to uid {found.st_uid}, not to root")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise AgentError(
-            f"{path} is refused: its group or others may write it; remedy: chmod go-w {path}"
-        )
-    if _in_user_namespace():
-        owners.add(int(Path("/proc/sys/kernel/overflowuid").read_text()))
-    parents = {*PurePath(os.path.abspath(path)).parents, *PurePath(real).parents}
-    for directory in sorted(map(str, parents)):
-        found = os.stat(directory)
-        if found.st_uid not in owners:
-            raise AgentError(
-                f"{path} is refused: the directory {directory} belongs to uid {found.st_uid},"
-                " who could exchange it"
-            )
-        # In a sticky directory, as /tmp is, nobody can exchange what belongs to another.
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-            raise AgentError(
-                f"{path} is refused: its group or others may write the directory {directory};"
-                f" remedy: chmod go-w {directory}"
-            )
-
-
-def _in_user_namespace() -> bool:
-    """Whether some users are not known here; directories of the real root show as nobody's then."""
-    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
-
-
 def _failure(path: str, ended: Ended) -> str:
-    return f"{path} ended with code {ended.code}{_last_words(ended)}"
-
-
-def _last_words(ended: Ended) -> str:
-    """Return the last lines of the errors, or else of the output, as the end of a sentence."""
-    lines = _lines(ended.stderr) or _lines(ended.stdout)
-    return f"; it said: {' | '.join(lines[-3:])}" if lines else " and said nothing"
-
-
-def _lines(text: str) -> list[str]:
-    """Return the lines that are not blank, safe to print and bounded."""
-    return [
-        printable(line.expandtabs().rstrip())[:_LINE_LENGTH]
-        for line in text.splitlines()
-        if line.strip()
-    ]
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return f"{path} ended with code {ended.code}{last_words(ended)}"

@@ -135,7 +135,8 @@ def _details(group: Mapping[str, Any]) -> tuple[Cell, ...]:
         Cell(f"{each.get('agent', '-')} {each.get('name', '-')}: {each.get('state', '-')} here")
         for each in group.get("resources", ())
     )
-    return reasons + resources
+    risk = group.get("unproven")
+    return reasons + resources + ((Cell(f"unproven: {risk}", WARN),) if risk else ())
 
 
 def _lease(lease: Mapping[str, Any]) -> Cell:

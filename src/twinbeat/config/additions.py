@@ -5,9 +5,10 @@ Saying a thing in both would leave open which one counts, so it is an error that
 
 from collections.abc import Mapping
 
-from .clustertoml import read_failback, read_proof, read_timeouts
+from .clustertoml import read_failback, read_proof
 from .diagnostics import did_you_mean, quote
 from .draft import Draft, GroupDraft, Said
+from .resources import read_timeouts
 from .tables import Table
 
 _LINKS = ("bcast", "udp", "mcast", "mcast6", "ucast", "ucast6", "serial", "baud")
@@ -112,7 +113,7 @@ def _resource(table: Table, group: GroupDraft) -> None:
         )
         return
     said = group.resources[index]
-    for key in ("agent", "address", "interface", "label", "broadcast", "alias", "args"):
+    for key in ("agent", "id", "address", "interface", "label", "broadcast", "alias", "args"):
         if table.set_aside(key):
             table.error(key, f"{quote(key)} is said here and at {said.mark}")
     group.resources[index] = Said(read_timeouts(table, said.value), said.mark)

@@ -100,6 +100,7 @@ def digest(
 def _groups(draft: Draft, nodes: tuple[NodeName, ...], report: Report) -> tuple[GroupSpec, ...]:
     names: dict[str, Mark] = {}
     addresses: dict[str, Mark] = {}
+    instances: dict[str, Mark] = {}
     result: list[GroupSpec] = []
     for group in draft.groups:
         name, mark = group.name.value, group.name.mark
@@ -123,6 +124,7 @@ def _groups(draft: Draft, nodes: tuple[NodeName, ...], report: Report) -> tuple[
             )
         names.setdefault(name, mark)
         _addresses_once(group, addresses, report)
+        _instances_once(group, instances, report)
         ranked = _ranked(group, nodes, report)
         if not group.resources and not report.failed:
             report.error(mark, f"the group {quote(name)} has no resources")
@@ -150,6 +152,21 @@ def _addresses_once(group: GroupDraft, known: dict[str, Mark], report: Report) -
                     "give it to one group, and let what needs it be in that group",
                 )
             known.setdefault(ip, said.mark)
+
+
+def _instances_once(group: GroupDraft, known: dict[str, Mark], report: Report) -> None:
+    """Report two resources of one name where an agent tells its instances apart by it."""
+    for said in group.resources:
+        name = said.value.name
+        if said.value.agent in (AgentKind.OCF, AgentKind.SYSTEMD, AgentKind.PYTHON):
+            if name in known:
+                report.error(
+                    said.mark,
+                    f"two resources are called {quote(name)}: the other is at {known[name]}",
+                    "Its agent could not tell one from the other.",
+                    'give one of them a name of its own: `id = "..."`',
+                )
+            known.setdefault(name, said.mark)
 
 
 def _ranked(group: GroupDraft, nodes: tuple[NodeName, ...], report: Report) -> tuple[NodeName, ...]:

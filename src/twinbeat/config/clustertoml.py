@@ -1,25 +1,21 @@
 """Read a `cluster.toml` that is the whole cluster; `additions` reads one beside ha.cf."""
 
 import ipaddress
-from dataclasses import replace
 
 from twinbeat.core.model import (
-    AddressSpec,
-    AgentKind,
     Failback,
     LinkKind,
     LinkSpec,
     LogSpec,
     Proof,
-    ResourceSpec,
 )
 from twinbeat.core.units import MS, SECOND, Duration, LinkName
 
-from . import addresses
-from .diagnostics import did_you_mean, listed, quote
+from .diagnostics import quote
 from .draft import DEFAULT_PORT, Draft, GroupDraft, Said, add_link, add_node, interface_like, settle
 from .hacf import FACILITIES
 from .lines import read_serial
+from .resources import read_resource
 from .tables import Table
 from .text import Word
 from .times import toml_time
@@ -34,9 +30,7 @@ PRESETS = {
 sites apart. Shorter times than these are written out."""
 
 _UNBUILT_PROOFS = ("fence", "arbiter")
-_UNBUILT_AGENTS = ("systemd", "ocf")
 _TIMES = ("keepalive", "deadtime", "warntime", "initdead", "deadping")
-_TIMEOUTS = ("start_timeout", "stop_timeout", "monitor")
 
 
 def read_cluster(root: Table) -> Draft:
@@ -165,7 +159,7 @@ def _log(table: Table, draft: Draft) -> None:
 def _group(table: Table, draft: Draft) -> None:
     name, preferred = table.text("name"), table.text("preferred")
     nodes, failback = table.texts("nodes"), read_failback(table)
-    resources = [(entry, _resource(entry)) for entry in table.tables("resource")]
+    resources = [read_resource(entry) for entry in table.tables("resource")]
     table.close()
     if not name:
         if "name" not in table:
@@ -176,7 +170,7 @@ def _group(table: Table, draft: Draft) -> None:
             name=name,
             preferred=preferred,
             nodes=nodes or [],
-            resources=[Said(spec, entry.mark()) for entry, spec in resources if spec],
+            resources=[said for said in resources if said],
             failback=failback,
         )
     )
@@ -197,114 +191,3 @@ def read_failback(table: Table) -> Said[Failback] | None:
     except ValueError as why:
         table.error("failback", f'failback is "off", "on" or "after 10m": {why}')
         return None
-
-
-def _resource(table: Table) -> ResourceSpec | None:
-    agent = table.text("agent")
-    if agent is None:
-        if "agent" not in table:
-            table.missing("agent", f"one of {listed(AgentKind)}")
-        return None
-    if agent.value in _UNBUILT_AGENTS:
-        table.error(
-            "agent",
-            f"the agent {quote(agent.value)} is not built yet",
-            'an init script works: `agent = "lsb"`',
-        )
-        return None
-    if agent.value not in tuple(AgentKind):
-        table.error(
-            "agent",
-            f"agent is {listed(AgentKind)}, not {quote(agent.value)}",
-            did_you_mean(agent.value, AgentKind),
-        )
-        return None
-    kind = AgentKind(agent.value)
-    spec = _virtual_ip(table) if kind is AgentKind.IP else _script(table, kind)
-    spec = read_timeouts(table, spec) if spec else None
-    table.close()
-    return spec
-
-
-def _virtual_ip(table: Table) -> ResourceSpec | None:
-    address, name = table.text("address"), table.text("name")
-    interface, label = table.text("interface"), table.text("label")
-    broadcast, alias = table.text("broadcast"), table.flag("alias")
-    if not address:
-        if "address" not in table:
-            table.missing("address", 'for example `address = "192.168.0.140/24"`')
-        return None
-    try:
-        spec = _address(
-            address.value,
-            interface.value if interface else None,
-            label.value if label else None,
-            broadcast.value if broadcast else None,
-            alias.value if alias else False,
-        )
-    except ValueError as why:
-        table.error("address", str(why))
-        return None
-    return ResourceSpec(
-        name=name.value if name else address.value, agent=AgentKind.IP, address=spec
-    )
-
-
-def _address(
-    address: str, interface: str | None, label: str | None, broadcast: str | None, alias: bool
-) -> AddressSpec:
-    ip_text, slash, prefix_text = address.partition("/")
-    ip = addresses.ipv6(ip_text) if ":" in ip_text else addresses.ipv4(ip_text)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if label or broadcast or alias:
-            raise ValueError("an IPv6 address has neither label nor alias nor broadcast")
-        prefix = addresses.ipv6_prefix(prefix_text) if slash else None
-    else:
-        prefix = addresses.ipv4_prefix(prefix_text) if slash else None
-    if label:
-        interface = interface or label.partition(":")[0]
-        addresses.label_of(label, interface)
-        if alias:
-            raise ValueError("alias = true asks for the first free label, and one is given")
-    return AddressSpec(
-        ip=ip,
-        prefix=prefix,
-        interface=addresses.interface_name(interface) if interface else None,
-        broadcast=addresses.ipv4(broadcast, "broadcast address") if broadcast else None,
-        label=label,
-        alias=alias,
-    )
-
-
-def _script(table: Table, kind: AgentKind) -> ResourceSpec | None:
-    name, args = table.text("name"), table.texts("args")
-    if not name:
-        if "name" not in table:
-            table.missing("name", "the file name of the script")
-        return None
-    if "/" in name.value or name.value in (".", ".."):
-        table.error(
-            "name",
-            f"{quote(name.value)} is no script's name: it is a file in resource.d or /etc/init.d, "
-            "named without its path",
-        )
-        return None
-    if args and kind is AgentKind.LSB:
-        table.error("args", "an init script takes no arguments", '`agent = "script"` does')
-        return None
-    words = [name.value, *(arg.value for arg in args or [])]
-    return ResourceSpec(name="::".join(words), agent=kind, script=name.value, args=tuple(words[1:]))
-
-
-def read_timeouts(table: Table, spec: ResourceSpec) -> ResourceSpec:
-    """Return the resource with the timeouts that its table names."""
-    start, stop, monitor = (table.span(name) for name in _TIMEOUTS)
-    for name, said in (("start_timeout", start), ("stop_timeout", stop)):
-        if said and said.value == 0:
-            table.error(name, f"{name} is zero: no script ends in no time")
-    return replace(
-        spec,
-        start_timeout=start.value if start else spec.start_timeout,
-        stop_timeout=stop.value if stop else spec.stop_timeout,
-        monitor=monitor.value if monitor else spec.monitor,
-    )

@@ -1,10 +1,10 @@
 """What follows from a configuration that is correct: the warnings that syntax does not show."""
 
-from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof
+from twinbeat.core.exclusive import what_is_exclusive
+from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof, ResourceSpec
 
-from .diagnostics import Mark, Report, listed, quote
+from .diagnostics import Mark, Report, quote
 from .draft import Draft, GroupDraft
-from .haresources import STORAGE_SCRIPTS
 from .lines import carry
 from .times import spoken
 
@@ -12,6 +12,8 @@ GOOD_BEATS = 5
 """Keepalives per deadtime: with five, two beats in a row may be lost and nothing goes dark."""
 FEW_BEATS = 4
 """Below this not one lost beat is forgiven."""
+_ADDRESS_AGENTS = frozenset({"IPaddr", "IPaddr2", "IPv6addr", "VIPArip"})
+"""OCF agents that put an address on an interface, as the in-process agent does."""
 
 
 def explain(model: ClusterModel, draft: Draft, report: Report) -> None:
@@ -27,7 +29,7 @@ def explain(model: ClusterModel, draft: Draft, report: Report) -> None:
             "The nodes watch each other, and nothing moves when one dies.",
         )
     for group in draft.groups:
-        _group(group, report)
+        _group(group, model.proof, report)
 
 
 def _times(model: ClusterModel, draft: Draft, report: Report) -> None:
@@ -125,28 +127,44 @@ def _nodes(model: ClusterModel, draft: Draft, report: Report) -> None:
         )
 
 
-def _group(group: GroupDraft, report: Report) -> None:
-    storage = [
-        said
-        for said in group.resources
-        if said.value.agent is AgentKind.SCRIPT and said.value.script in STORAGE_SCRIPTS
-    ]
-    if storage:
+def _group(group: GroupDraft, proof: Proof, report: Report) -> None:
+    risks = [(said, what_is_exclusive(said.value)) for said in group.resources]
+    exclusive = [(said, what) for said, what in risks if what]
+    if exclusive and proof is not Proof.FENCE:
+        named = [f"{quote(said.value.name)} ({what})" for said, what in exclusive]
         report.warning(
-            storage[0].mark,
-            f"{listed((said.value.name for said in storage), 'and')} must never run on two nodes, "
-            "and silence is no proof that it stopped",
+            exclusive[0][0].mark,
+            f"{' and '.join(named)} must never run on two nodes, and silence is no proof that it "
+            "stopped",
             "The lease silences addresses, it unmounts nothing: after a false takeover two nodes "
-            "write to the same data.",
+            "write to the same data. `status` flags the group as unproven.",
             "only fencing proves it; until then keep at least two independent links",
         )
-    if not any(said.value.agent is AgentKind.IP for said in group.resources):
+    _addresses(group, report)
+
+
+def _addresses(group: GroupDraft, report: Report) -> None:
+    unleased = [said for said in group.resources if _moves_an_address(said.value)]
+    for said in unleased:
+        report.warning(
+            said.mark,
+            f"{quote(said.value.name)} moves an address without a lease",
+            "When its node's daemon hangs or is killed, the address goes on answering there: after "
+            "a takeover two nodes do.",
+            '`agent = "ip"` keeps the same address with a lease in the kernel',
+        )
+    if not unleased and not any(said.value.agent is AgentKind.IP for said in group.resources):
         report.warning(
             group.name.mark,
             f"the group {quote(group.name.value)} has no virtual IP",
             "When its node's daemon hangs or is killed, nothing silences what it runs: after a "
             "takeover it runs twice.",
         )
+
+
+def _moves_an_address(spec: ResourceSpec) -> bool:
+    agent = spec.script.rpartition(":")[2]
+    return spec.agent is AgentKind.OCF and agent in _ADDRESS_AGENTS
 
 
 def _at(draft: Draft, *times: str) -> Mark:

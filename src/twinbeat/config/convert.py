@@ -114,13 +114,28 @@ def _resource(spec: ResourceSpec) -> list[str]:
         if address.alias:
             lines.append("alias = true")
     else:
-        lines.append(f"name = {_quoted(spec.script)}")
+        name = _written(spec)
+        lines.append(f"name = {_quoted(name)}")
+        if spec.agent not in (AgentKind.SCRIPT, AgentKind.LSB) and spec.name != name:
+            lines.append(f"id = {_quoted(spec.name)}")
         if spec.args:
             lines.append(f"args = {_array(spec.args)}")
-    for key in ("start_timeout", "stop_timeout", "monitor"):
+    for key in ("start_timeout", "stop_timeout", "monitor", "monitor_timeout"):
         if getattr(spec, key) != getattr(_SPEC, key):
             lines.append(f'{key} = "{spell(getattr(spec, key))}"')
+    if spec.depth:
+        lines.append(f"depth = {spec.depth}")
+    if spec.parameters:
+        lines.append("[group.resource.parameters]")
+        lines += [f"{_quoted(name)} = {_quoted(value)}" for name, value in spec.parameters]
     return lines
+
+
+def _written(spec: ResourceSpec) -> str:
+    """Return the name of what runs, as short as it is understood."""
+    if spec.agent is AgentKind.SYSTEMD and spec.script == f"{spec.name}.service":
+        return spec.name
+    return spec.script
 
 
 def _log(log: LogSpec) -> list[str]:

@@ -37,6 +37,13 @@ class Said(Generic[T]):
     mark: Mark
 
 
+@dataclass(frozen=True, slots=True)
+class SaidResource(Said[ResourceSpec]):
+    """A resource, and where each of its parameters is said."""
+
+    parameters: Mapping[str, Mark] = field(default_factory=dict)
+
+
 @dataclass(slots=True, kw_only=True)
 class GroupDraft:
     """One group as a file says it; its nodes may not exist yet."""

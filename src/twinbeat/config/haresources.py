@@ -14,16 +14,11 @@ from .addresses import DOTTED_QUAD, ipaddr_argument, ipv6addr_argument
 from .diagnostics import Mark, Report, quote
 from .draft import GroupDraft, Said
 from .text import Line, Source, Word, lines, lower, placeholder
+from .wrappers import WRAPPERS, wrong_arguments
 
 ADDRESS_SCRIPTS = frozenset({"IPaddr", "IPaddr2", "IPv6addr"})
-STORAGE_SCRIPTS = frozenset(
-    {"Filesystem", "LVM", "Raid1", "ServeRAID", "LinuxSCSI", "drbddisk", "drbdupper"}
-)
-_SCRIPTS = (
-    ADDRESS_SCRIPTS
-    | STORAGE_SCRIPTS
-    | {"IPsrcaddr", "SendArp", "MailTo", "Delay", "WinPopup", "AudibleAlarm"}
-)
+_SCRIPTS = ADDRESS_SCRIPTS | WRAPPERS.keys() - {"apache", "db2", "ids", "ldirectord"}
+_SCRIPTS |= {"drbddisk", "drbdupper"}
 """Names whose case matters; init scripts are in lower case anyway."""
 
 
@@ -76,6 +71,13 @@ def read_resource(word: Word, report: Report) -> ResourceSpec | None:
         )
     elif not _runnable(script, word, report):
         return None
+    elif why_not := wrong_arguments(script, args):
+        report.warning(
+            word.mark,
+            why_not,
+            "Heartbeat's own script of that name ends with its usage: the group will start on no "
+            "node, unless resource.d has another one.",
+        )
     return ResourceSpec(
         name="::".join((script, *args)), agent=AgentKind.SCRIPT, script=script, args=tuple(args)
     )

@@ -17,6 +17,9 @@ from .times import toml_time
 
 Path = tuple[str | int, ...]
 
+MAX_VALUES = 200
+"""Of a table that takes any key."""
+
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _PART = r"(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')"
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=(.*)", re.DOTALL)
@@ -201,6 +204,23 @@ class Table:
             self._wrong(key, value, "an array of strings")
             return None
         return [Said(item, self.mark(key)) for item in value]
+
+    def values(self) -> dict[str, Said[str]]:
+        """Read every key of this table as text: strings, also empty ones, numbers, true, false."""
+        found: dict[str, Said[str]] = {}
+        for key in self._values:
+            value = self._ask(key)
+            if isinstance(value, bool):
+                value = "true" if value else "false"
+            elif isinstance(value, int | float) and abs(value) < 1 << 63:
+                value = str(value)
+            if not isinstance(value, str) or not control_free(value):
+                self._wrong(key, value, "a readable string, a number, true or false")
+            elif len(found) < MAX_VALUES:
+                found[key] = Said(value, self.mark(key))
+            elif not self.report.full:
+                self.error(key, f"more than {MAX_VALUES} keys")
+        return found
 
     def table(self, key: str) -> "Table | None":
         """Read a table, `[key]`."""

@@ -43,6 +43,7 @@ class GroupShape(TypedDict):
     pinned: str | None
     resources: list[ResourceShape]
     reasons: list[str]
+    unproven: NotRequired[str | None]
 
 
 class LeaseShape(TypedDict):

@@ -38,6 +38,16 @@ class AgentKind(StrEnum):
     """A Heartbeat resource script: `resource.d/NAME` or `/etc/init.d/NAME`, arguments first."""
     LSB = "lsb"
     """An init script, looked up in `/etc/init.d` only."""
+    OCF = "ocf"
+    """An agent of the Open Cluster Framework, `PROVIDER:TYPE`, with named parameters."""
+    SYSTEMD = "systemd"
+    """A unit of systemd, over D-Bus."""
+    PYTHON = "python"
+    """An agent that a Python package offers as an entry point, run in a process of its own."""
+
+
+DEFAULT_TIMEOUT = Duration(60_000 * MS)
+"""For a start, a stop or a look, where neither the configuration nor the agent says another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +127,21 @@ class ResourceSpec:
     """As the administrator wrote it: `192.168.0.140`, `httpd`, `Filesystem::/dev/sdb1::/srv`."""
     agent: AgentKind
     script: str = ""
-    """SCRIPT and LSB: the file name of the script, without a slash."""
+    """SCRIPT and LSB: the file name of the script, without a slash. OCF: `PROVIDER:TYPE`. SYSTEMD:
+    the unit, with its suffix. PYTHON: the entry point's name."""
     args: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    """OCF and PYTHON: names and values, in the order of the file."""
     address: AddressSpec | None = None
-    start_timeout: Duration = Duration(60_000 * MS)
-    stop_timeout: Duration = Duration(60_000 * MS)
+    start_timeout: Duration | None = None
+    stop_timeout: Duration | None = None
+    """None: what the agent's own description advises, or else `DEFAULT_TIMEOUT`."""
     monitor: Duration = Duration(0)
-    """Interval between status calls while held; 0: not monitored."""
+    """Interval between two looks while held; 0: not monitored."""
+    monitor_timeout: Duration | None = None
+    """None: as above; a script's look has the time of its start."""
+    depth: int = 0
+    """How closely a monitor looks (OCF_CHECK_LEVEL); 0 is the cheapest look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

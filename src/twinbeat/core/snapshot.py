@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from . import orders
 from .beat import CLUSTER, Custody
 from .candidates import present_owner
+from .exclusive import unproven
 from .group import Group
 from .liveness import Liveness, PeerWatch
 from .membership import Membership
@@ -13,9 +14,6 @@ from .units import Duration, Instant, LinkName, NodeName
 
 if TYPE_CHECKING:
     from .engine import Engine
-
-_EXCLUSIVE = frozenset({"filesystem", "drbddisk", "drbdupper", "lvm", "raid1"})
-"""Scripts whose resources two nodes would damage: a lease that silences addresses is no guard."""
 
 
 def snapshot(engine: "Engine", now: Instant) -> Status:
@@ -87,6 +85,7 @@ def _group(engine: "Engine", group: Group, now: Instant) -> GroupStatus:
         pinned=group.pin.node or None,
         reasons=(() if placement is None else placement.reasons) + group.waiting,
         lease_remaining=Duration(left) if left > 0 else None,
+        unproven=unproven(group.spec.resources, engine.model.proof),
     )
 
 
@@ -137,7 +136,7 @@ def _flags(engine: "Engine") -> list[str]:
         nodes = engine.members.unclean_nodes(name)
         own = [engine.me] if group.custody is Custody.UNCLEAN else []
         flags.extend(f"unclean: {name} on {node}" for node in [*own, *nodes])
-        if any(r.script.lower() in _EXCLUSIVE for r in group.spec.resources):
+        if unproven(group.spec.resources, engine.model.proof):
             flags.append(f"unproven: {name}")
     flags.extend(engine.members.proof.flags())
     flags.extend(f"link down: {link}" for link, up in engine.own_links.items() if not up)

@@ -45,6 +45,8 @@ class GroupStatus:
     reasons: tuple[str, ...]
     lease_remaining: Duration | None
     """What is left of this node's own lease; None when it serves nothing of the group."""
+    unproven: str | None
+    """What a takeover of its resources risks under this proof of death; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,32 +1,107 @@
 """Make the agent of a resource, with what Heartbeat's scripts find in their environment."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import Agent, Log
+from twinbeat.agents.base import Agent, AgentError, Log
+from twinbeat.agents.child import Hear
+from twinbeat.agents.ocf import OcfAgent
+from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
 from twinbeat.agents.script import ScriptAgent
+from twinbeat.agents.turns import Turns
+from twinbeat.agents.wrappers import own_script
+from twinbeat.config.wrappers import translate
 from twinbeat.core.model import AddressSpec, AgentKind, ClusterModel, ResourceSpec
 from twinbeat.core.units import NodeName
+
+if TYPE_CHECKING:
+    from twinbeat.agents.systemd import Systemd
 
 
 class Agency:
     """Knows every kind of agent; `model` is the configuration in force."""
 
     def __init__(
-        self, model: ClusterModel, me: NodeName, directory: Path, addresses: Addresses, log: Log
+        self,
+        model: ClusterModel,
+        me: NodeName,
+        directory: Path,
+        addresses: Addresses | None,
+        log: Log,
+        hear: Hear | None = None,
+        ocf_root: str = OCF_ROOT,
+        bus: str | None = None,
     ) -> None:
+        """`addresses` is None where no virtual IP is to be held; `hear` is told what agents say.
+
+        `bus` is the address of the D-Bus that systemd is on; None: the system's.
+        """
         self.model = model
         self._me = me
         self._directory = directory
         self._addresses = addresses
         self._log = log
+        self._hear = hear
+        self._ocf_root = ocf_root
+        self._bus = bus
+        self._turns = Turns()
+        self._systemd: Systemd | None = None
 
     def agent(self, resource: ResourceSpec) -> Agent:
-        """Return an agent for the resource as it is configured now."""
+        """Return an agent for the resource as it is configured now; raises `AgentError`."""
         if resource.agent is AgentKind.IP:
+            if self._addresses is None:
+                raise AgentError(f"{resource.name} is held by the daemon itself, with its lease")
             return self._addresses.agent(resource)
+        spec = resolve(resource, self.model, self._ocf_root)
         environment = script_environment(self.model, self._me, self._directory)
-        return ScriptAgent(resource, self.model.script_dirs, self._log, environment)
+        if spec.agent in (AgentKind.OCF, AgentKind.PYTHON):
+            ocf = spec.agent is AgentKind.OCF
+            program = OcfProgram(spec.script, self._ocf_root) if ocf else PythonProgram(spec.script)
+            return OcfAgent(spec, program, self._log, environment, self._turns, self._hear)
+        if spec.agent is AgentKind.SYSTEMD:
+            return self._unit(spec)
+        dirs = self.model.script_dirs
+        return ScriptAgent(spec, dirs, self._log, environment, self._turns, self._hear)
+
+    def close(self) -> None:
+        """Let go of what the agents share."""
+        if self._systemd is not None:
+            self._systemd.close()
+
+    def _unit(self, spec: ResourceSpec) -> Agent:
+        # A library for D-Bus is loaded for those who have a use for it.
+        from twinbeat.agents.systemd import Systemd
+        from twinbeat.agents.unit import UnitAgent
+
+        if self._systemd is None:
+            self._systemd = Systemd(self._log, self._bus)
+        return UnitAgent(spec, self._systemd, self._log, self._turns)
+
+
+def prepare(model: ClusterModel) -> None:
+    """Import what the configured agents need: it takes too long for the decision loop."""
+    if any(r.agent is AgentKind.SYSTEMD for group in model.groups for r in group.resources):
+        import twinbeat.agents.unit  # noqa: F401
+
+
+def resolve(resource: ResourceSpec, model: ClusterModel, ocf_root: str = OCF_ROOT) -> ResourceSpec:
+    """Return what really runs on this machine for a resource.
+
+    A name that Heartbeat ships a wrapper for is the OCF agent that the wrapper would call, unless
+    the administrator has a script of that name in resource.d, or there is no such agent here.
+    """
+    called = translate(resource)
+    if called is None:
+        return resource
+    try:
+        if own_script(resource.script, model.script_dirs) is not None:
+            return resource
+        found = OcfProgram(called.script, ocf_root).command()
+    except AgentError:
+        return resource  # Its start will say why the script is refused.
+    return called if found else resource
 
 
 def script_environment(model: ClusterModel, me: NodeName, directory: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from twinbeat.agents.base import Agent, AgentError, Log
+from twinbeat.agents.base import Agent, AgentError, Found, Log, Noticing, Outcome
 from twinbeat.core.events import (
     Event,
     GroupStarted,
@@ -21,7 +21,7 @@ from twinbeat.core.events import (
     ResourceFailed,
 )
 from twinbeat.core.model import GroupSpec, ResourceSpec
-from twinbeat.core.units import SECOND, GroupName
+from twinbeat.core.units import SECOND, Duration, GroupName
 
 from .logs import tell_traceback
 
@@ -184,32 +184,35 @@ class Custodian:
 
     async def _may_run(self, agent: Agent) -> bool:
         """Whether the resource runs, or nobody can tell."""
-        running = True
-
-        async def ask() -> None:
-            nonlocal running
-            running = await agent.running()
-
-        why = await self._attempt(agent, ask)
-        if why is not None:
-            self._log("WARN", f"{agent.name}: whether it runs cannot be told: {why}")
-        return running
+        outcome = await self._look(agent)
+        if outcome.found is Found.FAILED:
+            self._log("WARN", f"{agent.name}: whether it runs cannot be told: {outcome.reason}")
+        return outcome.found is not Found.STOPPED
 
     async def _watch(self, ward: Ward, index: int) -> None:
         """Ask a started resource at its interval whether it runs, until it does not."""
-        agent, interval = ward.agents[index], ward.spec.resources[index].monitor
-        why = None
-        while why is None:
-            await asyncio.sleep(interval / SECOND)
-
-            async def ask() -> None:
-                if not await agent.running():
-                    raise AgentError("it was found not running")
-
-            why = await self._attempt(agent, ask)
+        agent, resource = ward.agents[index], ward.spec.resources[index]
+        while True:
+            await _pause(agent, resource.monitor)
+            outcome = await self._look(agent, resource.depth)
+            if outcome.found is not Found.RUNNING:
+                break
+        fell = outcome.found is Found.STOPPED
+        why = "it was found not running" if fell else outcome.reason
         ward.states[index] = ResourceState.FAILED
         self._log("ERROR", f"{ward.spec.name}: {agent.name} failed: {why}")
         self._post(ResourceFailed(ward.spec.name, agent.name, why))
+
+    async def _look(self, agent: Agent, depth: int = 0) -> Outcome:
+        """Ask an agent once; a fault of its own is an outcome as well."""
+        outcome = Outcome(Found.FAILED)
+
+        async def ask() -> None:
+            nonlocal outcome
+            outcome = await agent.monitor(depth)
+
+        why = await self._attempt(agent, ask)
+        return outcome if why is None else Outcome(Found.FAILED, why)
 
     async def _attempt(self, agent: Agent, verb: Callable[[], Awaitable[None]]) -> str | None:
         """Do something with an agent; return why it failed, or None when it did not."""
@@ -221,6 +224,18 @@ class Custodian:
             tell_traceback(self._log, error, f"{agent.name}: ")
             return f"a fault in its agent ({type(error).__name__}: {error}), see the log"
         return None
+
+
+async def _pause(agent: Agent, interval: Duration) -> None:
+    """Wait until it is time for the next look, or the agent says that something changed."""
+    if not isinstance(agent, Noticing):
+        await asyncio.sleep(interval / SECOND)
+        return
+    try:
+        async with asyncio.timeout(interval / SECOND):
+            await agent.changed()
+    except TimeoutError:
+        pass
 
 
 def _line(spec: GroupSpec) -> str:

@@ -35,7 +35,7 @@ from twinbeat.core.units import Duration, GroupName, NodeName, seconds
 from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
-from .agency import Agency, virtual_ips
+from .agency import Agency, prepare, virtual_ips
 from .chores import Chores
 from .chronicle import Chronicle
 from .custodian import Custodian
@@ -97,6 +97,7 @@ def run(
         print(f"twinbeat: {error}", file=sys.stderr)
         return 1
     model, keyring = loaded.model, loaded.keyring
+    prepare(model)
     daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
     return asyncio.run(daemon.run())
 
@@ -221,6 +222,7 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await self._custodian.close()
+        self._agency.close()
         self._switchboard.close()
         if code == 0:
             await self._addresses.close()
@@ -304,7 +306,10 @@ class Daemon:
         self._loop.post(ModelChanged(model))
 
     def _read(self) -> Loaded:
-        return configuration.load(read_sources(self._config), self._me)
+        loaded = configuration.load(read_sources(self._config), self._me)
+        if loaded.model is not None:
+            prepare(loaded.model)
+        return loaded
 
     def _adopt(self, model: ClusterModel) -> None:
         self._agency.model = model

@@ -58,6 +58,7 @@ def _group(group: GroupStatus) -> dict[str, object]:
         "pinned": group.pinned,
         "reasons": list(group.reasons),
         "lease_remaining_ms": _ms(group.lease_remaining),
+        "unproven": group.unproven,
     }
 
 

@@ -17,7 +17,7 @@ from twinbeat.core.events import (
     GroupStopFailed,
     GroupStopped,
 )
-from twinbeat.core.model import GroupSpec
+from twinbeat.core.model import DEFAULT_TIMEOUT, GroupSpec
 from twinbeat.core.units import MS, Duration, GroupName, Instant, NodeName, readable
 
 from .clocks import Clock
@@ -136,7 +136,8 @@ class Agents:
 
     def _patience(self, order: _Order) -> Duration:
         last = order.spec.resources[-1]
-        return last.start_timeout if order.starts else last.stop_timeout
+        given = last.start_timeout if order.starts else last.stop_timeout
+        return given or DEFAULT_TIMEOUT
 
     # What the daemon takes in.
 
