@@ -21,6 +21,10 @@ class Nature:
     neighbours = False
     """Whether announcements of addresses reach the other nodes' kernels (`Obey`)."""
 
+    def ahead(self, node: NodeName) -> Duration:
+        """Return by how much a node's clock is ahead of true time when the world begins."""
+        return Duration(0)
+
     def packet(self, sender: NodeName, receiver: NodeName, link: LinkName) -> Sequence[Duration]:
         """Return the delay of each copy that arrives; none: the packet is lost."""
         return ARRIVES

@@ -34,18 +34,24 @@ _element_head = re.compile(rb"(0|[1-9][0-9]{0,4}):").match
 
 def write(message: Message) -> bytes:
     """Return the message without a signature."""
-    written = [
-        _netstring(b"(2)%b=%b" % (name.encode(), write(value)))
-        if isinstance(value, Message)
-        else _write_field(name, value)
-        for name, value in message.fields
-    ]
-    return b"%b%b%b" % (BEGIN, b"".join(written), END)
+    try:
+        return b"".join((BEGIN, *map(_write_field, message.fields), END))
+    except TypeError:  # A struct is among them: it can change, so it has no hash.
+        return b"".join((BEGIN, *map(_write_any_field, message.fields), END))
+
+
+def _write_any_field(field: Field) -> bytes:
+    name, value = field
+    if isinstance(value, Message):
+        return _netstring(b"(2)%b=%b" % (name.encode(), write(value)))
+    return _write_field(field)
 
 
 @lru_cache(maxsize=256)
-def _write_field(name: str, value: str | bytes | tuple[str, ...]) -> bytes:
+def _write_field(field: Field) -> bytes:
     """Write a field that is no struct. Twelve of a heartbeat's fifteen were in the last one too."""
+    name, value = field
+    assert not isinstance(value, Message)
     if isinstance(value, str):
         return _netstring(to_bytes(f"(0){name}={value}"))
     if isinstance(value, bytes):
