@@ -220,8 +220,8 @@ class Daemon:
         if effects:
             self._orders.extend(effects)
             if not _DECISIONS.isdisjoint(map(type, effects)):
-                for look in audience.decided:
-                    look(self._node, now, effects)
+                for tell in audience.decided:
+                    tell(self._node, now, effects)
         if thinking := self._nature.thinking(self._node.name):
             self.be_busy(thinking)
 

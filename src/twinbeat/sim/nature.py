@@ -18,6 +18,8 @@ class Nature:
     Another one overrides what it wants otherwise. Durations at a node go by that node's clock.
     """
 
+    calm = True
+    """Whether nothing is lost and nobody is late: what is served is never dark for a moment."""
     neighbours = False
     """Whether announcements of addresses reach the other nodes' kernels (`Obey`)."""
 

@@ -138,7 +138,7 @@ def _next_field(data: bytes, at: int, end: int, depth: int) -> tuple[bytes, Fiel
 # reading one ten times as fast.
 
 _TELLING = slice(72, 96)
-"""Where the heartbeats of two nodes differ: in these bytes stands the token. Any others would do."""
+"""Where heartbeats of two nodes differ: the token stands in these bytes. Any others would do."""
 
 
 class _Sample:
