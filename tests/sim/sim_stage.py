@@ -45,6 +45,7 @@ class Stage:
         self.world = World(models, nature or Nature(), KEYRING)
         looking_on, self.checkers = all_checkers(self.world)
         self.world.watch(*looking_on)
+        self.hearing = self.checkers[0].hearing
         if booted:
             for node in self.world.nodes.values():
                 node.boot()

@@ -148,9 +148,7 @@ class Hands:
             return  # What a kernel does not answer for, its guard does not let out either.
         self._network.announce(node.name, group, node.mac)
         pause = REPETITIONS[min(repetition, len(REPETITIONS) - 1)]
-        node.clock.at(
-            node.clock.now + pause, partial(self._repeat, group, telling, repetition + 1)
-        )
+        node.clock.at(node.clock.now + pause, partial(self._repeat, group, telling, repetition + 1))
 
     # Everything else.
 
