@@ -561,6 +561,19 @@ def still_from_the_request() -> bool:
 
 
 @schedule
+def old_record_is_enough() -> bool:
+    """node1 restarts and owns the group anew; its record must be of the life that serves it."""
+    stage = arbitrated()
+    stage.node1.kill()
+    stage.node1.boot()
+    stage.run(3000)
+    assert stage.serving() == [NODE1]
+    stage.cut("12", "21")
+    stage.run(5000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
 def record_without_life() -> bool:
     """node1 dies and comes back, and is not heard: the life that took the group is over."""
     stage = arbitrated()

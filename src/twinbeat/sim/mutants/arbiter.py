@@ -128,6 +128,7 @@ MUTANTS = (
         breaks="a group is started on a record that an earlier claim put",
         patches=(Patch(Arbitration, "_owns", lambda _: _owned_by_name),),
         proof=Proof.ARBITER,
+        seeds=0,
     ),
     Mutant(
         name="takes-what-it-reads",
