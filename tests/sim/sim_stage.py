@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sim_runs import NODE1, NODE2, NODE3, calm
 
 from twinbeat.core.effects import Effect, Record, StartGroup, What
-from twinbeat.core.events import TimePassed
 from twinbeat.core.model import Proof
 from twinbeat.core.units import (
     MS,
@@ -46,6 +45,7 @@ class Stage:
         self.world = World(models, nature or Nature(), KEYRING)
         looking_on, self.checkers = all_checkers(self.world)
         self.world.watch(*looking_on)
+        self.hearing = self.checkers[0].hearing
         if booted:
             for node in self.world.nodes.values():
                 node.boot()
@@ -119,7 +119,7 @@ class Stage:
         assert spec is not None
         order: list[Effect] = [StartGroup(1, spec, NEVER)]
         for checker in self.checkers:
-            checker.handled(node, node.clock.now, TimePassed(), order)
+            checker.decided(node, node.clock.now, order)
             checker.started(node, WEB)
 
     def tell_start(self, node: Node, because: str) -> None:

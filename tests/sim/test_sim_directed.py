@@ -4,15 +4,16 @@ Every one is played twice. With the rules as they stand nobody complains, and wh
 asks for is so; with the mutant of the test's name it is not. A `bool` says whether all was well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from sim_runs import NODE1, NODE2, calm
 from sim_stage import WEB, Script, Stage
 
-from twinbeat.core.effects import AskArbiter, SendBeat, StartGroup
+from twinbeat.core.effects import AskArbiter, Effect, SendBeat, StartGroup
 from twinbeat.core.events import (
+    Event,
     FailbackRequested,
     GroupStopped,
     HandoverRequested,
@@ -20,14 +21,17 @@ from twinbeat.core.events import (
     StandbyRequested,
 )
 from twinbeat.core.model import Failback, Proof
-from twinbeat.core.units import MS, Duration, NodeName
+from twinbeat.core.records import Depose
+from twinbeat.core.units import MS, Duration, Instant, NodeName
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import Phase
 from twinbeat.sim.devices import Manner
 from twinbeat.sim.hands import WriteLease
 from twinbeat.sim.mutants import MUTANTS
+from twinbeat.sim.node import Node
 from twinbeat.sim.options import model_of
 from twinbeat.sim.store import Loss
+from twinbeat.sim.watch import Watcher
 
 Schedule = Callable[[], bool]
 SCHEDULES: dict[str, Schedule] = {}
@@ -146,6 +150,39 @@ def generation_not_outgrown() -> bool:
     stage.node1.boot()
     stage.run(6000)
     return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def time_before_packets() -> bool:
+    """node2 sleeps for less than a stall; when it wakes, a beat waits, and so does a deadline."""
+    stage = Stage(options=replace(calm(), failback=Failback()))
+    stage.node1.trap(SendBeat, lambda: stage.world.at(stage.after(3), lambda: stage.cut("12")))
+    stage.run(300)
+    heard_at = stage.hearing.last_of(NODE2, NODE1)
+    stage.world.run(Instant(heard_at + 790 * MS))
+    stage.node2.trap(SendBeat, stage.node2.freeze)
+    stage.world.run(Instant(heard_at + 900 * MS))
+    assert stage.node2.frozen
+    stage.mend()
+    stage.world.run(Instant(heard_at + 1010 * MS))
+    stage.node2.thaw()
+    stage.run(1000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def stale_is_newer() -> bool:
+    """node1 dies, and a stranger goes on sending its last beats to node2, one after the other."""
+    stage = Stage()
+    network = stage.world.network
+    packets: list[bytes] = []
+    network.taps.append(lambda node, packet: packets.append(packet) if node == NODE1 else None)
+    stage.run(2000)
+    stage.node1.power_off()
+    for packet in packets[-9:-1]:
+        stage.run(300)
+        network.inject(NODE2, packet)
+    return stage.serving() == [NODE2] and not stage.said()
 
 
 # Claims and custody.
@@ -521,6 +558,61 @@ def still_from_the_request() -> bool:
     stage.node1.kill()
     stage.run(4000)
     return stage.serving() == [NODE2] and not stage.said()
+
+
+@schedule
+def old_record_is_enough() -> bool:
+    """node1 restarts and owns the group anew; its record must be of the life that serves it."""
+    stage = arbitrated()
+    stage.node1.kill()
+    stage.node1.boot()
+    stage.run(3000)
+    assert stage.serving() == [NODE1]
+    stage.cut("12", "21")
+    stage.run(5000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
+def record_without_life() -> bool:
+    """node1 dies and comes back, and is not heard: the life that took the group is over."""
+    stage = arbitrated()
+    stage.cut("12")
+    stage.node1.power_off()
+    stage.run(100)
+    stage.node1.boot()
+    stage.run(5000)
+    return stage.serving() == [NODE2] and not stage.said()
+
+
+@schedule
+def deposes_without_compare() -> bool:
+    """node2's order to depose node1 is slow, and node1 is back at the arbiter before it arrives."""
+    stage = arbitrated()
+    arbiter = stage.world.arbiter
+
+    def usual() -> None:
+        arbiter.slow = Duration(0)
+        arbiter.losses.clear()
+
+    class Deposing(Watcher):
+        def handled(
+            self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]
+        ) -> None:
+            for effect in effects:
+                if isinstance(effect, AskArbiter) and isinstance(effect.request, Depose):
+                    arbiter.slow = Duration(300 * MS)
+                    stage.world.at(stage.world.now, usual)
+
+    stage.world.watch(Deposing())
+    stage.cut("12", "21")
+    stage.run(180)
+    stage.node2.freeze()
+    stage.run(70)  # Now the nodes are out of step.
+    stage.node2.thaw()
+    arbiter.losses[NODE1] = Loss.REQUEST
+    stage.run(4000)
+    return stage.serving() == [NODE1] and stage.running() == [NODE1] and not stage.said()
 
 
 @schedule

@@ -4,11 +4,9 @@ It runs a little fast or slow, and it stands still while the whole machine does.
 kernel, its daemon and its scripts go by it: they all wait longer when it stands still.
 """
 
-from functools import partial
-
 from twinbeat.core.units import NEVER, Instant
 
-from .agenda import Action, Agenda
+from .agenda import Action, Agenda, Line
 
 MILLION = 1_000_000
 
@@ -16,18 +14,18 @@ MILLION = 1_000_000
 class Clock:
     """Local time as a function of true time: a straight line that is broken now and then."""
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Agenda, ahead: int = 0) -> None:
+        """Begin by being so much ahead of true time: each machine counts since its own boot."""
         self._agenda = agenda
         self._since: Instant = agenda.now
         """When the line was last broken, in true time, and what the clock showed then."""
-        self._showed: Instant = agenda.now
+        self._showed: Instant = Instant(agenda.now + ahead)
         self._rate = MILLION
         self._stands = False
-        self._line = 0
-        """How often the line was broken: what the agenda knows of older ones is void."""
-        self._timers: dict[int, tuple[int, Action]] = {}
-        """What waits, by the number of its entry."""
-        self._count = 0
+        self._line = Line()
+        """The straight piece of now: what the agenda knows of older ones is void."""
+        self._standing: list[tuple[int, Action]] = []
+        """What waits while the clock stands still."""
 
     @property
     def ppm(self) -> int:
@@ -37,10 +35,10 @@ class Clock:
     @property
     def now(self) -> Instant:
         """What the clock shows."""
-        true = self._agenda.now  # Asked for so often that this is `local` over again.
-        if self._stands or self._rate != MILLION:
-            return self.local(true)
-        return Instant(self._showed + true - self._since)
+        span = self._agenda.now - self._since  # Asked for so often that this is `local` again.
+        if self._rate != MILLION:
+            span = span * self._rate // MILLION
+        return self._showed if self._stands else Instant(self._showed + span)
 
     def local(self, true: Instant) -> Instant:
         """Return what the clock shows at a true instant, if nothing is done to it until then."""
@@ -80,23 +78,19 @@ class Clock:
     def _break(self) -> None:
         self._showed = self.now
         self._since = self._agenda.now
-        self._line += 1
+        self._standing += self._agenda.void(self._line)
+        self._line = Line()
 
     # What waits for it.
 
     def at(self, when: int, action: Action) -> None:
         """Do something when the clock shows an instant, or at once if it is past."""
-        self._count += 1
-        self._timers[self._count] = when, action
-        self._enter(self._count, when)
-
-    def _enter(self, number: int, when: int) -> None:
-        self._agenda.at(self.true(when), partial(self._ring, number, self._line))
+        if self._stands:
+            self._standing.append((when, action))
+        else:
+            self._agenda.at(self.true(when), action, self._line, when)
 
     def _enter_anew(self) -> None:
-        for number, (when, _) in self._timers.items():
-            self._enter(number, when)
-
-    def _ring(self, number: int, line: int) -> None:
-        if line == self._line:
-            self._timers.pop(number)[1]()
+        standing, self._standing = self._standing, []
+        for when, action in standing:
+            self.at(when, action)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twinbeat.core.beat import Life
-from twinbeat.core.effects import Effect, Remember
+from twinbeat.core.effects import Effect, Record, Remember, StartGroup
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import BeatReceived, Event, ModelChanged, TimePassed
 from twinbeat.core.model import ClusterModel
@@ -32,6 +32,7 @@ MOST_EVENTS = 10_000
 """More than any turn takes in."""
 
 _TIME_PASSED = TimePassed()
+_DECISIONS = frozenset({StartGroup, Record})
 
 Order = Effect | WriteLease
 
@@ -213,10 +214,14 @@ class Daemon:
         now = self._clock.now
         effects = self.engine.handle(event, now)
         self._due, self._passed_at = None, LONG_AGO
-        for look in self._audience.handled:
+        audience = self._audience
+        for look in audience.handled:
             look(self._node, now, event, effects)
         if effects:
             self._orders.extend(effects)
+            if not _DECISIONS.isdisjoint(map(type, effects)):
+                for tell in audience.decided:
+                    tell(self._node, now, effects)
         if thinking := self._nature.thinking(self._node.name):
             self.be_busy(thinking)
 

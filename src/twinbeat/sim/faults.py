@@ -80,6 +80,8 @@ class FaultKind(StrEnum):
     """The device says that it could not."""
     FENCING_HANGS = "fencing hangs"
     """The device says nothing."""
+    FENCING_HANGS_LATE = "fencing hangs late"
+    """The device cuts the power and says nothing."""
     FENCING_LIES = "fencing lies"
     """The device says `off` and has done nothing."""
     ARBITER_SLOW = "arbiter slow"

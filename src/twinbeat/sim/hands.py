@@ -60,6 +60,8 @@ class Hands:
         """Until when each group's address may speak, also one that is not up yet."""
         self._speaking: set[GroupName] = set()
         """Whose element is in the kernel, as far as the daemon knows."""
+        self._telling: dict[GroupName, int] = {}
+        """How often the neighbours began to be told of an address: the last time goes on alone."""
         self.perform: dict[type, Callable[[Any], object]] = {
             SendBeat: self._send,
             Serve: self._serve,
@@ -133,14 +135,20 @@ class Hands:
             look(self._node, order.group)
         self._tell_neighbours(order.group)
 
-    def _tell_neighbours(self, group: GroupName, repetition: int = 0) -> None:
+    def _tell_neighbours(self, group: GroupName) -> None:
         """Announce the address for as long as it may speak, every second in the end."""
+        self._telling[group] = self._telling.get(group, 0) + 1
+        self._repeat(group, self._telling[group], 0)
+
+    def _repeat(self, group: GroupName, telling: int, repetition: int) -> None:
         node = self._node
-        if node.daemon is not self._daemon or not node.kernel.serves(group):
+        if node.daemon is not self._daemon or self._telling[group] != telling:
+            return
+        if not node.kernel.serves(group):
             return  # What a kernel does not answer for, its guard does not let out either.
         self._network.announce(node.name, group, node.mac)
         pause = REPETITIONS[min(repetition, len(REPETITIONS) - 1)]
-        node.clock.at(node.clock.now + pause, partial(self._tell_neighbours, group, repetition + 1))
+        node.clock.at(node.clock.now + pause, partial(self._repeat, group, telling, repetition + 1))
 
     # Everything else.
 

@@ -61,6 +61,7 @@ class Injector:
             name: turn if options.differing else 0 for turn, name in enumerate(options.names)
         }
         self._requests = 0
+        world.devices.reboots = options.reboots
 
     def plan(self, schedule: Schedule) -> None:
         """Let every fault of a schedule begin and end in its time, counted from now."""
@@ -250,6 +251,7 @@ class Injector:
         manners = (
             (FaultKind.FENCING_LIES, Manner.LIES),
             (FaultKind.FENCING_HANGS, Manner.HANGS),
+            (FaultKind.FENCING_HANGS_LATE, Manner.HANGS_LATE),
             (FaultKind.FENCING_FAILS, Manner.FAILS),
         )
         manner = next((manner for kind, manner in manners if self._of(kind)), Manner.WORKS)

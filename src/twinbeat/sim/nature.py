@@ -18,8 +18,14 @@ class Nature:
     Another one overrides what it wants otherwise. Durations at a node go by that node's clock.
     """
 
+    calm = True
+    """Whether nothing is lost and nobody is late: what is served is never dark for a moment."""
     neighbours = False
     """Whether announcements of addresses reach the other nodes' kernels (`Obey`)."""
+
+    def ahead(self, node: NodeName) -> Duration:
+        """Return by how much a node's clock is ahead of true time when the world begins."""
+        return Duration(0)
 
     def packet(self, sender: NodeName, receiver: NodeName, link: LinkName) -> Sequence[Duration]:
         """Return the delay of each copy that arrives; none: the packet is lost."""

@@ -28,7 +28,7 @@ class Node:
         self.name = name
         self.model = model
         """What the daemon is configured with; without a daemon, what the next one will be."""
-        self.clock = Clock(world.agenda)
+        self.clock = Clock(world.agenda, world.nature.ahead(name))
         self.kernel = Kernel(self.clock, self._kernel_changed)
         self.agents = Agents(
             name, world.nature, self.clock, self.kernel, self._post, self._address_up

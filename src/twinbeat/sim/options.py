@@ -30,11 +30,17 @@ MINUTES_MIN = 5
 """No run is judged on less than five minutes of faults."""
 
 LINK = LinkName("eth1")
-KEEPALIVES_MS = (100, 250, *(4 * (500,)), *(14 * (1000,)), *(12 * (2000,)))
-"""The protocol knows no other time than these, so that slow clusters try as much and cost less."""
-NODES = (*(24 * (2,)), *(5 * (3,)), 4, 4, 5)
+FAST_MS = (100, 250, *(4 * (500,)))
+USUAL_MS = (*(20 * (1000,)), *(38 * (2000,)))
+"""Keepalives. The protocol knows no other time than these: slow clusters try as much, for less."""
+NODES = (*(54 * (2,)), *(7 * (3,)), 4, 4, 5)
+"""A packet goes to every other node: five nodes cost as much as ten pairs."""
+CROWDED_AND_FAST = 8
+"""Of the larger clusters that would draw a fast keepalive, one in so many has it."""
 DRIFT_MAX_PPM = 10_000
 """One per cent: what the margin of a lease allows for."""
+AHEAD_MAX_S = (0, 60, 400 * 24 * 3600)
+"""Machines boot within so many seconds of each other: one of these is drawn."""
 
 
 class Calm(StrEnum):
@@ -115,6 +121,12 @@ class Options:
     habits: Habits
     drift: tuple[int, ...]
     """How many parts per million each node's clock runs fast."""
+    ahead: tuple[Duration, ...]
+    """By how much each node's clock is ahead of the true time at the beginning."""
+    lasting: bool
+    """The everyday weather goes on when everything is healed."""
+    reboots: bool
+    """A fencing device turns the power on again."""
     mix: tuple[tuple[FaultKind, int], ...]
     """The kinds of faults that are on, each with its weight."""
     gap: Duration
@@ -136,6 +148,7 @@ class Options:
         """Return the options as a person reads them."""
         times = self.timing
         drift = ", ".join(f"{ppm:+d}" for ppm in self.drift)
+        ahead = ", ".join(f"{span // SECOND}" for span in self.ahead)
         failback = "off"
         if self.failback.enabled:
             after = self.failback.after
@@ -147,8 +160,9 @@ class Options:
             + (", preferred owners differ until healed" if self.differing else ""),
             f"timing    keepalive {readable(times.keepalive)}, deadtime {readable(times.deadtime)},"
             f" initdead {readable(times.initdead)}, lease {readable(times.lease)}",
-            f"weather   {self.skies}; announcements {'arrive' if self.neighbours else 'are lost'}",
-            f"clocks    {drift} ppm",
+            f"weather   {self.skies}; announcements {'arrive' if self.neighbours else 'are lost'}"
+            + ("; it lasts" if self.lasting else ""),
+            f"clocks    {drift} ppm, {ahead} s ahead",
             f"agents    start {readable(self.habits.start)}, stop {readable(self.habits.stop)}, "
             f"daemons wake up to {readable(self.habits.oversleep)} late",
             f"faults    for {self.minutes} minutes, one in about {readable(self.gap)}",
@@ -161,7 +175,8 @@ class Options:
             case Calm.WEATHER:
                 return replace(self, calm=calm, skies=Skies())
             case Calm.CLOCKS:
-                return replace(self, calm=calm, drift=(0,) * self.nodes)
+                alike = (Duration(0),) * self.nodes
+                return replace(self, calm=calm, drift=(0,) * self.nodes, ahead=alike)
             case Calm.AGENTS:
                 return replace(self, calm=calm, habits=Habits())
 
@@ -170,12 +185,16 @@ def draw(seed: int, given: Given | None = None) -> Options:
     """Draw the options of a seed; what is given overrides the draw and changes nothing else."""
     given = given or Given()
     chance = Chance(seed)
-    nodes = given.nodes or _count(chance.stream("nodes"), NODES)
+    usual = _count(chance.stream("nodes"), NODES)
+    nodes = given.nodes or usual
     proof = given.proof or chance.stream("proof").choice(list(Proof))
-    timing = _timing(chance.stream("timing"))
+    timing = _timing(chance.stream("timing"), crowded=usual > 2)
     rates = chance.stream("drift")
     bound = rates.choice((0, 100, 1000, DRIFT_MAX_PPM))
     everyone = [rates.randint(-bound, bound) for _ in range(NODES_MAX)]
+    boots = chance.stream("ahead")
+    apart = boots.choice(AHEAD_MAX_S)
+    ahead = [Duration(boots.randint(0, apart) * SECOND) for _ in range(NODES_MAX)]
     rest = chance.stream("rest")
     options = Options(
         seed=seed,
@@ -190,6 +209,9 @@ def draw(seed: int, given: Given | None = None) -> Options:
         skies=_skies(chance.stream("skies"), timing),
         habits=_habits(chance.stream("habits"), timing),
         drift=tuple(everyone[:nodes]),
+        ahead=tuple(ahead[:nodes]),
+        lasting=chance.stream("lasting").randrange(4) == 0,
+        reboots=chance.stream("reboots").randrange(2) == 0,
         mix=_mix(chance.stream("mix"), proof, nodes),
         gap=_gap(chance.stream("gap"), timing),
     )
@@ -262,8 +284,10 @@ def _count(random: Random, often: Sequence[int]) -> int:
     return often[random.randrange(len(often))]
 
 
-def _timing(random: Random) -> Timing:
-    keepalive = random.choice(KEEPALIVES_MS) * MS
+def _timing(random: Random, crowded: bool) -> Timing:
+    keepalive = random.choice((*FAST_MS, *USUAL_MS)) * MS
+    if crowded and keepalive < SECOND and random.randrange(CROWDED_AND_FAST):
+        keepalive = random.choice(USUAL_MS) * MS
     deadtime = keepalive * random.randint(5, 12)
     # A restarted judge has forgotten its promises: it waits for no less than a deadtime.
     initdead = deadtime * random.choice((110, 150, 200, 300)) // 100
@@ -309,7 +333,10 @@ def _gap(random: Random, timing: Timing) -> Duration:
     return Duration(min(most, timing.deadtime * random.choice((1, 2, 4, 8, 16))))
 
 
-_FENCING = (FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES)
+_FENCING = (
+    FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_HANGS_LATE,
+    FaultKind.FENCING_LIES,
+)  # fmt: skip
 _ARBITER = (FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT)
 
 

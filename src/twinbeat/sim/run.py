@@ -88,7 +88,7 @@ class Run:
 
     def _heal(self) -> None:
         self.injector.heal_all()
-        self.weather.calm = True
+        self.weather.calm = not self.options.lasting
         self._enter(Phase.TIDYING)
         for _ in range(TIDY_MAX):
             self._pass(self.options.timing.deadtime)

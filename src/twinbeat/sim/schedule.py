@@ -32,8 +32,8 @@ _OF_A_PATH = frozenset({
 """What happens to two nodes: the sender and the receiver."""
 
 _OF_ALL = frozenset({
-    FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES,
-    FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN,
+    FaultKind.FENCING_FAILS, FaultKind.FENCING_HANGS, FaultKind.FENCING_HANGS_LATE,
+    FaultKind.FENCING_LIES, FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN,
     FaultKind.RELOAD_TIMERS, FaultKind.RELOAD_GROUPS, FaultKind.RELOAD_RESOURCES,
 })  # fmt: skip
 """What happens to the whole cluster."""

@@ -37,6 +37,9 @@ class Watcher:
     def handled(self, node: "Node", now: Instant, event: Event, effects: Sequence[Effect]) -> None:
         """An engine took in an event at its local time, and gave orders; none is performed yet."""
 
+    def decided(self, node: "Node", now: Instant, effects: Sequence[Effect]) -> None:
+        """The same, when a start or an entry of the journal is among the orders."""
+
     def lived(self, node: "Node", what: str) -> None:
         """A daemon or machine went through a turning point; what its kernel makes of it follows.
 
@@ -62,6 +65,7 @@ class Audience:
         self.kernel_changed: list[Callable[[Node], None]] = []
         self.told: list[Callable[[Node, Record], None]] = []
         self.handled: list[Callable[[Node, Instant, Event, Sequence[Effect]], None]] = []
+        self.decided: list[Callable[[Node, Instant, Sequence[Effect]], None]] = []
         self.lived: list[Callable[[Node, str], None]] = []
         self.injected: list[Callable[[Fault], None]] = []
         self.healed: list[Callable[[Fault], None]] = []

@@ -50,6 +50,7 @@ class Weather(Nature):
         self._skies = options.skies
         self._habits = options.habits
         self._margin = options.timing.margin
+        self._ahead = dict(zip(options.names, options.ahead, strict=True))
         self.paths = {
             (sender, receiver, LINK): PathWeather(
                 chance.stream(f"path {sender} {receiver}"),
@@ -61,6 +62,10 @@ class Weather(Nature):
         }
         self._agents = {name: chance.stream(f"agents of {name}") for name in options.names}
         self._daemons = {name: chance.stream(f"daemon of {name}") for name in options.names}
+
+    def ahead(self, node: NodeName) -> Duration:
+        """Return by how much a node's clock is ahead of true time when the world begins."""
+        return self._ahead[node]
 
     def packet(self, sender: NodeName, receiver: NodeName, link: LinkName) -> Sequence[Duration]:
         """Return the delay of each copy that arrives."""

@@ -34,18 +34,24 @@ _element_head = re.compile(rb"(0|[1-9][0-9]{0,4}):").match
 
 def write(message: Message) -> bytes:
     """Return the message without a signature."""
-    written = [
-        _netstring(b"(2)%b=%b" % (name.encode(), write(value)))
-        if isinstance(value, Message)
-        else _write_field(name, value)
-        for name, value in message.fields
-    ]
-    return b"%b%b%b" % (BEGIN, b"".join(written), END)
+    try:
+        return b"".join((BEGIN, *map(_write_field, message.fields), END))
+    except TypeError:  # A struct is among them: it can change, so it has no hash.
+        return b"".join((BEGIN, *map(_write_any_field, message.fields), END))
+
+
+def _write_any_field(field: Field) -> bytes:
+    name, value = field
+    if isinstance(value, Message):
+        return _netstring(b"(2)%b=%b" % (name.encode(), write(value)))
+    return _write_field(field)
 
 
 @lru_cache(maxsize=256)
-def _write_field(name: str, value: str | bytes | tuple[str, ...]) -> bytes:
+def _write_field(field: Field) -> bytes:
     """Write a field that is no struct. Twelve of a heartbeat's fifteen were in the last one too."""
+    name, value = field
+    assert not isinstance(value, Message)
     if isinstance(value, str):
         return _netstring(to_bytes(f"(0){name}={value}"))
     if isinstance(value, bytes):
@@ -91,22 +97,27 @@ def read(data: bytes, depth: int = 0) -> Message:
     """Read a message without its signature; `depth` is the number of structs around it."""
     if not (data.startswith(BEGIN) and data.endswith(END)):
         raise WireError(Reason.MALFORMED, "a message without its begin or end mark")
-    fields: list[Field] = []
-    sample = _sample(len(data)) if depth == 0 else []
+    if depth > 0:
+        return Message([field for _, field in _all_fields(data, depth)])
+    sample = _sample(len(data), data[_TELLING])
+    fields = sample.read(data)
+    if fields is None:
+        found = _all_fields(data, depth)
+        sample.learn(found)
+        fields = [field for _, field in found]
+    return Message(fields)
+
+
+def _all_fields(data: bytes, depth: int) -> list[tuple[bytes, Field]]:
+    """Read field by field; return how each one is written, and what it says."""
+    found: list[tuple[bytes, Field]] = []
     at, end = len(BEGIN), len(data) - len(END)
     while at < end:
-        index = len(fields)
-        if index < len(sample) and data.startswith(sample[index][0], at):
-            written, field = sample[index]
-        elif index < MAX_FIELDS:
-            written, field = _next_field(data, at, end, depth)
-            if not isinstance(field[1], Message):
-                sample[index : index + 1] = [(written, field)]
-        else:
+        if len(found) == MAX_FIELDS:
             raise WireError(Reason.TOO_MANY, f"more than {MAX_FIELDS} fields")
-        fields.append(field)
-        at += len(written)
-    return Message(fields)
+        found.append(_next_field(data, at, end, depth))
+        at += len(found[-1][0])
+    return found
 
 
 def _next_field(data: bytes, at: int, end: int, depth: int) -> tuple[bytes, Field]:
@@ -122,18 +133,68 @@ def _next_field(data: bytes, at: int, end: int, depth: int) -> tuple[bytes, Fiel
     return data[at : stop + 1], _field(body) or _struct(body, depth)
 
 
-# What repeats is read once and then known by its bytes: the fields of the last message of the same
-# length, at the same place; else the lengths, most fields of a heartbeat, and the names of the
-# others. It makes reading one ten times as fast.
+# What repeats is read once and then known by its bytes: whole stretches of the last message of the
+# same length; else the lengths, most fields of a heartbeat, and the names of the others. It makes
+# reading one ten times as fast.
+
+_TELLING = slice(72, 96)
+"""Where heartbeats of two nodes differ: the token stands in these bytes. Any others would do."""
+
+
+class _Sample:
+    """The last message of a kind: stretches of fields that stay, and between them what changes."""
+
+    def __init__(self) -> None:
+        self._last: list[bytes] = []
+        """How each field was written."""
+        self._changing: set[int] = set()
+        """The fields that are read each time, by their index."""
+        self._stretches: list[tuple[bytes, list[Field]] | None] = []
+        """What is known by its bytes, and None for one field that is not."""
+
+    def read(self, data: bytes) -> list[Field] | None:
+        """Read a message that differs only in what changes; None when it is another one."""
+        fields: list[Field] = []
+        at, end = len(BEGIN), len(data) - len(END)
+        for stretch in self._stretches:
+            if stretch is not None:
+                written, known = stretch
+                if not data.startswith(written, at):
+                    return None
+                fields += known
+            elif at < end:
+                written, field = _next_field(data, at, end, 0)
+                fields.append(field)
+            else:
+                return None
+            at += len(written)
+        return fields if at == end else None
+
+    def learn(self, found: list[tuple[bytes, Field]]) -> None:
+        """Take a message for the last one, and what is new in it for what changes.
+
+        A message within one is never known by its bytes: whoever it is given to can change it.
+        """
+        if len(found) != len(self._last):
+            self._changing.clear()
+        elif self._last:
+            news = enumerate(zip(self._last, found, strict=True))
+            self._changing.update(i for i, (before, (now, _)) in news if before != now)
+        self._last = [written for written, _ in found]
+        self._stretches = []
+        for index, (written, field) in enumerate(found):
+            if index in self._changing or isinstance(field[1], Message):
+                self._stretches.append(None)
+            elif self._stretches and (before := self._stretches[-1]) is not None:
+                self._stretches[-1] = before[0] + written, [*before[1], field]
+            else:
+                self._stretches.append((written, [field]))
 
 
 @lru_cache(maxsize=64)
-def _sample(_length_of_message: int) -> list[tuple[bytes, Field]]:
-    """Return the fields of the last messages of a length, each as it was written, to be kept up.
-
-    A message within one is not among them: it can be changed by whoever it is given to.
-    """
-    return []
+def _sample(_length_of_message: int, _telling: bytes) -> _Sample:
+    """Return the sample of the messages of one length and, most likely, one sender."""
+    return _Sample()
 
 
 @lru_cache(maxsize=256)

@@ -51,9 +51,10 @@ class Hearing(Watcher):
     def heard(self, node: Node, beat: Beat) -> None:
         """Note a newer beat."""
         ear = self._ear(node.name, beat.node)
-        self._note_alone(node, ear)
+        now = node.clock.now
+        self._note_alone(node, ear, now)
         ear.beat, ear.heard_true, ear.alone = beat, self._world.now, False
-        ear.heard_at = node.clock.local(self._world.now)
+        ear.heard_at = now
 
     def sent(self, node: Node, beat: Beat) -> None:
         """Note a node's newest beat."""
@@ -81,7 +82,8 @@ class Hearing(Watcher):
         elif name not in self._away_since:
             for (hearer, speaker), ear in self._ears.items():
                 if name in (hearer, speaker):
-                    self._note_alone(self._world.nodes[hearer], ear)
+                    listener = self._world.nodes[hearer]
+                    self._note_alone(listener, ear, listener.clock.now)
             self._away_since[name] = (now, local)
 
     def _stalled(self, node: Node, away: Instant, back: Instant) -> None:
@@ -94,7 +96,10 @@ class Hearing(Watcher):
                 ear.awake = back
 
     def _ear(self, hearer: NodeName, speaker: NodeName) -> _Ear:
-        return self._ears.setdefault((hearer, speaker), _Ear())
+        ear = self._ears.get((hearer, speaker))
+        if ear is None:
+            ear = self._ears[hearer, speaker] = _Ear()
+        return ear
 
     def _both_up(self, node: NodeName) -> None:
         for other in self._world.nodes:
@@ -104,10 +109,9 @@ class Hearing(Watcher):
                 clock = self._world.nodes[hearer].clock
                 self._ear(hearer, speaker).both_up = clock.local(self._world.now)
 
-    def _note_alone(self, hearer: Node, ear: _Ear) -> None:
+    def _note_alone(self, hearer: Node, ear: _Ear, now: Instant) -> None:
         since = max(ear.heard_at, ear.both_up)
-        silence = hearer.clock.local(self._world.now) - since
-        if since != LONG_AGO and silence >= hearer.model.timing.quiet:
+        if since != LONG_AGO and now - since >= hearer.model.timing.quiet:
             ear.alone = True
         if ear.alone:
             ear.alone_true = self._world.now
@@ -174,7 +178,7 @@ class Hearing(Watcher):
         """
         ear = self._ear(hearer.name, speaker)
         if hearer.running and self._world.nodes[speaker].running:
-            self._note_alone(hearer, ear)
+            self._note_alone(hearer, ear, hearer.clock.now)
         return ear.alone_true
 
     def stood_still(self, node: Node) -> tuple[Duration, Duration]:

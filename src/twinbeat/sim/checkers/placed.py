@@ -5,12 +5,13 @@ highest switches, who failed, who is preferred. A group that cannot run (no node
 is unclean, maintenance is on) is counted apart by its reason.
 """
 
+from functools import partial
 from typing import ClassVar
 
 from twinbeat.core import orders
 from twinbeat.core.beat import Beat, Custody, Pin, Switch
 from twinbeat.core.model import GroupSpec
-from twinbeat.core.units import GroupName, NodeName
+from twinbeat.core.units import GroupName, Instant, NodeName
 
 from .base import Checker, Phase
 
@@ -18,6 +19,7 @@ UNABLE = "cannot run: no node is able"
 UNCLEAN = "cannot run: unclean"
 FROZEN = "not judged: maintenance"
 DIFFERING = "not judged: configurations differ"
+DARK = "dark for a moment at the end of the bound"
 
 
 class Placed(Checker):
@@ -34,9 +36,10 @@ class Placed(Checker):
             self.set_apart(DIFFERING)
             return
         for spec in models[0].groups:
-            self._judge(spec)
+            self._judge(spec, looks=1)
 
-    def _judge(self, spec: GroupSpec) -> None:
+    def _judge(self, spec: GroupSpec, looks: int) -> None:
+        """Judge one group, at the first or at a later look."""
         beats = {node: self.hearing.sent_by(node) for node in spec.nodes}
         said = {node: beat for node, beat in beats.items() if beat is not None}
         if any(orders.frozen(beat.maintenance, node) for node, beat in said.items()):
@@ -52,11 +55,23 @@ class Placed(Checker):
             self.set_apart(UNABLE)
             if serving:
                 self.complain(f"{spec.name} is served by {serving}, none of which is able to")
+        elif not serving and self._excused(spec, wanted, looks):
+            self.set_apart(DARK)
         elif len(serving) != 1 or serving[0] not in wanted:
             by = ", ".join(serving) or "nobody"
             where = " or ".join(sorted(wanted))
             why = self._why(spec.name)
             self.complain(f"{spec.name} is served by {by} and belongs on {where}; {why}")
+
+    def _excused(self, spec: GroupSpec, wanted: set[NodeName], looks: int) -> bool:
+        """Look again a keepalive later: lost beats may darken an owner for less than a deadtime."""
+        timing = self.world.nodes[spec.preferred].model.timing
+        runs = any(self.world.nodes[node].kernel.runs(spec.name) for node in wanted)
+        if self.world.nature.calm or not runs or looks > timing.deadtime // timing.keepalive:
+            return False
+        later = Instant(self.world.now + timing.keepalive)
+        self.world.at(later, partial(self._judge, spec, looks + 1))
+        return True
 
     def _wanted(self, spec: GroupSpec, said: dict[NodeName, Beat]) -> set[NodeName]:
         """Return the nodes one of which should serve a group now."""

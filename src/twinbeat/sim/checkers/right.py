@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from twinbeat.core.effects import Effect, StartGroup
-from twinbeat.core.events import Event
 from twinbeat.core.model import Proof
 from twinbeat.core.units import Duration, GroupName, Instant, NodeName, readable
 from twinbeat.sim.node import Node
@@ -38,7 +37,7 @@ class Right(Checker):
         self._decided: dict[tuple[NodeName, GroupName], Instant] = {}
         """When a node last decided to start a group, by its own clock."""
 
-    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+    def decided(self, node: Node, now: Instant, effects: Sequence[Effect]) -> None:
         """Judge a start when it is decided."""
         for effect in effects:
             if type(effect) is StartGroup:

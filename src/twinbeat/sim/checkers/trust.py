@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from twinbeat.core.effects import Effect, Record, What
-from twinbeat.core.events import Event
 from twinbeat.core.units import LONG_AGO, NEVER, Instant, NodeName
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.node import Node
@@ -26,7 +25,7 @@ class Trust(Watcher):
         self._believed_dead: dict[NodeName, set[NodeName]] = {}
         """By node that lives: who was told otherwise."""
 
-    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+    def decided(self, node: Node, now: Instant, effects: Sequence[Effect]) -> None:
         """Follow a node's orders, and what it was told, before anything follows from it."""
         for effect in effects:
             if type(effect) is Record and effect.peer is not None:

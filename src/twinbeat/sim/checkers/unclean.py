@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from twinbeat.core.beat import Beat, Custody
 from twinbeat.core.effects import Effect, Record, StartGroup, What
-from twinbeat.core.events import Event
 from twinbeat.core.units import GroupName, Instant, NodeName
 from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
@@ -41,16 +40,17 @@ class Unclean(Checker):
 
     def heard(self, node: Node, beat: Beat) -> None:
         """Learn what a beat says."""
-        known = self._known.setdefault(node.name, set())
-        vouched = self._vouched.setdefault(node.name, set())
+        known, vouched = self._known[node.name], self._vouched[node.name]
         if known or vouched:
             known -= {mark for mark in known if mark[1] == beat.node}
             vouched -= {mark for mark in vouched if mark[1] == beat.node}
         for group, view in beat.groups.items():
             if view.custody is Custody.UNCLEAN:
                 known.add((group, beat.node))
-        for mark in beat.unclean - vouched:
-            if mark[1] not in (node.name, beat.node) and self._out_of_earshot(node, mark[1]):
+        for mark in beat.unclean:
+            if mark in vouched or mark[1] in (node.name, beat.node):
+                continue
+            if self._out_of_earshot(node, mark[1]):
                 known.add(mark)
 
     def _out_of_earshot(self, node: Node, other: NodeName) -> bool:
@@ -58,7 +58,7 @@ class Unclean(Checker):
         configured = other in node.model.nodes
         return configured and self.hearing.silent(node, other)
 
-    def handled(self, node: Node, now: Instant, event: Event, effects: Sequence[Effect]) -> None:
+    def decided(self, node: Node, now: Instant, effects: Sequence[Effect]) -> None:
         """Learn that an operator or a device vouches for a node, and judge what follows."""
         starts = [effect.spec.name for effect in effects if type(effect) is StartGroup]
         for effect in effects:

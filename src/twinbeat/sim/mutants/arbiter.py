@@ -8,9 +8,10 @@ from twinbeat.core.beat import GroupView
 from twinbeat.core.effects import Effect
 from twinbeat.core.liveness import OwnBeats, PeerWatch
 from twinbeat.core.model import Proof
-from twinbeat.core.proofs import Outcome
-from twinbeat.core.records import Records, Take
+from twinbeat.core.proofs import Outcome, Verdict
+from twinbeat.core.records import Depose, Records, Request, Take
 from twinbeat.core.units import LONG_AGO, GroupName, Instant
+from twinbeat.sim.store import Store
 
 from .base import Mutant, Patch, constant
 
@@ -29,6 +30,19 @@ def _takes_what_it_reads(
         self._ask(Take(group, revision, mine.node, mine.life, claim.term), now, out)
 
 
+def _whatever_life_took_it(
+    real: Callable[[Arbitration, PeerWatch, GroupName], Verdict],
+) -> Callable[[Arbitration, PeerWatch, GroupName], Verdict]:
+    def judge(self: Arbitration, peer: PeerWatch, group: GroupName) -> Verdict:
+        owned, node = self._group_record(group), self._node_record(peer.node)
+        stands = owned is not None and owned.owner == peer.node
+        if stands and node is not None and not node.deposed:
+            return Verdict(False, f"{peer.node} stands in the record")
+        return real(self, peer, group)
+
+    return judge
+
+
 def _depose_without_waiting(
     real: Callable[[Arbitration, PeerWatch, Instant, list[Effect]], None],
 ) -> Callable[[Arbitration, PeerWatch, Instant, list[Effect]], None]:
@@ -39,6 +53,15 @@ def _depose_without_waiting(
         real(self, peer, now, out)
 
     return depose
+
+
+def _deposes_whom_it_likes(
+    real: Callable[[Store, Request], bool],
+) -> Callable[[Store, Request], bool]:
+    def allows(self: Store, request: Request) -> bool:
+        return isinstance(request, Depose) or real(self, request)
+
+    return allows
 
 
 def _acks_of_the_living(
@@ -105,6 +128,7 @@ MUTANTS = (
         breaks="a group is started on a record that an earlier claim put",
         patches=(Patch(Arbitration, "_owns", lambda _: _owned_by_name),),
         proof=Proof.ARBITER,
+        seeds=0,
     ),
     Mutant(
         name="takes-what-it-reads",
@@ -131,6 +155,20 @@ MUTANTS = (
         name="record-not-looked-at",
         breaks="an owner does not stop when the record names another",
         patches=(constant(Arbitration, "revoked", None),),
+        proof=Proof.ARBITER,
+        seeds=0,
+    ),
+    Mutant(
+        name="record-without-life",
+        breaks="a group's record names its owner, and not the life that took it",
+        patches=(Patch(Arbitration, "judge", _whatever_life_took_it),),
+        proof=Proof.ARBITER,
+        seeds=0,
+    ),
+    Mutant(
+        name="deposes-without-compare",
+        breaks="an owner is deposed though it renewed its record after it was seen standing still",
+        patches=(Patch(Store, "_allows", _deposes_whom_it_likes),),
         proof=Proof.ARBITER,
         seeds=0,
     ),

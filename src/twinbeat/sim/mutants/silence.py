@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from twinbeat.core import arbiter, fencing, membership, proofs
 from twinbeat.core.beat import Beat
 from twinbeat.core.engine import Engine
+from twinbeat.core.events import TimePassed
 from twinbeat.core.liveness import Hearing, Liveness, OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Timing
 from twinbeat.core.proofs import Verdict
 from twinbeat.core.units import Duration, Instant, LinkName
+from twinbeat.sim.daemon import Daemon
 from twinbeat.sim.faults import FaultKind
 
 from .base import Mutant, Patch, constant
@@ -98,6 +100,25 @@ def _any_life_acknowledges(real: Callable[..., None]) -> Callable[..., None]:
     return take_ack
 
 
+def _time_first(real: Callable[[Daemon], None]) -> Callable[[Daemon], None]:
+    def turn(self: Daemon) -> None:
+        ready = self.running and not (self._turning or self._busy or self._orders)
+        if ready and self.engine.next_deadline() <= self._clock.now:
+            self._handle(TimePassed())
+        real(self)
+
+    return turn
+
+
+def _stale_is_newer(real: Callable[[PeerWatch, Beat], Hearing]) -> Callable[..., Hearing]:
+    def weigh(peer: PeerWatch, beat: Beat) -> Hearing:
+        hearing = real(peer, beat)
+        same_life = peer.beat is not None and beat.life == peer.beat.life
+        return Hearing.NEWER if hearing is Hearing.STALE and same_life else hearing
+
+    return weigh
+
+
 def _half_the_limit(timing: Timing, _lease: Duration) -> Duration:
     return Duration(timing.deadtime // 2)
 
@@ -161,6 +182,18 @@ MUTANTS = (
         name="any-life-acknowledges",
         breaks="an acknowledgement of an earlier life of this node counts for the present one",
         patches=(Patch(PeerWatch, "_take_ack", _any_life_acknowledges),),
+        seeds=0,
+    ),
+    Mutant(
+        name="time-before-packets",
+        breaks="time passes before the packets that wait are taken in",
+        patches=(Patch(Daemon, "turn", _time_first),),
+        seeds=0,
+    ),
+    Mutant(
+        name="stale-is-newer",
+        breaks="a beat that was overtaken, or came before, counts like a newer one",
+        patches=(Patch(PeerWatch, "_weigh", _stale_is_newer),),
         seeds=0,
     ),
     Mutant(
