@@ -155,6 +155,15 @@ def test_crc_equals_the_long_division(data: bytes) -> None:
 # --- which keys are accepted --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [0, 64, 65, 200])
+@pytest.mark.parametrize("method", ["md5", "sha1", "sha256"])
+def test_a_signature_is_rfc_2104_for_a_secret_of_any_length(method: str, size: int) -> None:
+    secret = bytes(range(size))
+    expected = hmac.new(secret, NETSTRING, method).hexdigest().encode()
+    packet = encode_netstring(STATUS_UP, Keyring(7, {7: Key(7, method, secret)}))
+    assert packet == NETSTRING + b"%d:7 %b," % (len(expected) + 2, expected)
+
+
 @pytest.mark.parametrize("active", KEYS)
 @pytest.mark.parametrize("key", [1, 2, 4])
 def test_every_configured_hmac_key_is_accepted_with_its_own_secret(active: int, key: int) -> None:
@@ -279,6 +288,22 @@ def test_one_struct_less_is_not_too_deep() -> None:
         assert isinstance(child, Message)
         message = child
     assert message.text("t") == "x"
+
+
+def test_messages_of_one_length_are_each_cut_where_their_own_fields_end() -> None:
+    bodies = {
+        b"6:(0)a=1,8:(0)b=223,": [("a", "1"), ("b", "223")],
+        b"8:(0)a=122,6:(0)b=3,": [("a", "122"), ("b", "3")],
+        b"7:(0)a=1,,7:(0)b=2,,": [("a", "1,"), ("b", "2,")],
+        b"16:(0)a=1,6:(0)b=2,,": [("a", "1,6:(0)b=2,")],
+        b"7:(1)a=1,,7:(3)b=1:,": Reason.BAD_FIELD,
+    }
+    for body, expected in [*bodies.items()] * 2:
+        packet = signed_netstring(body)
+        if isinstance(expected, Reason):
+            assert rejection(packet).reason is expected
+        else:
+            assert decode(packet, SPEC).fields == expected
 
 
 def test_as_many_fields_as_allowed_are_read() -> None:

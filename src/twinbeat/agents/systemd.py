@@ -89,7 +89,8 @@ class Systemd:
         (path,) = await self._ask(_PATH, _MANAGER, verb, "ss", unit, "replace")
         if path in self._early:
             return self._early.pop(path)
-        ended = self._waiting[path] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._waiting[path] = ended
         try:
             async with asyncio.timeout(limit):
                 return await ended

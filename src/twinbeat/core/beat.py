@@ -22,20 +22,11 @@ class Custody(StrEnum):
     STOPPING = "stopping"
     UNCLEAN = "unclean"
 
-    @property
-    def holds(self) -> bool:
+    def __init__(self, word: str) -> None:
+        self.holds = word not in ("stopped", "claiming")
         """Whether anything of the group may be running there: nobody else may start it."""
-        return self not in _HOLDING_NOTHING
-
-    @property
-    def owns(self) -> bool:
+        self.owns = word in ("starting", "held")
         """Whether the node starts or serves the group (what two owners compare when they meet)."""
-        return self in _OWNING
-
-
-_HOLDING_NOTHING = (Custody.STOPPED, Custody.CLAIMING)
-_OWNING = (Custody.STARTING, Custody.HELD)
-# Looked up once: an enumeration finds its members slowly, and these are asked for at every beat.
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -21,6 +21,7 @@ keeps its life and its lease, but says nothing: its sender is heard, and never t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Custody, GroupView, Life, Pin, Switch
 from twinbeat.core.units import MS, US, Duration, GroupName, NodeName
@@ -144,20 +145,27 @@ def unpack(message: Message) -> Beat:
 
     A plain Heartbeat status gives version 0, token 0, and its deadtime as its lease.
     """
-    fields = {name: value for name, value in reversed(message.fields) if isinstance(value, str)}
-    if fields.get("t") != "status":
-        raise WireError(Reason.NOT_A_HEARTBEAT, f"a message of type {shown(fields.get('t', ''))}")
-    said = _read_repeated(tuple(map(fields.get, _REPEATED)))
+    fields = dict(reversed(message.fields))  # The first field of a name is the one that counts.
+    if (kind := fields.get("t")) != "status":
+        told = shown(kind) if isinstance(kind, str) else "that is no string"
+        raise WireError(Reason.NOT_A_HEARTBEAT, f"a message of type {told}")
+    texts = tuple(map(fields.get, _READ))
+    if not _STRING_OR_ABSENT.issuperset(map(type, texts)):
+        texts = tuple(text if isinstance(text, str) else None for text in texts)
+    seq, acks, *_ = strings = cast(tuple[str | None, ...], texts)
+    if seq is None:
+        raise WireError(Reason.MISSING_FIELD, "no field seq")
+    said = _read_repeated(strings[2:])
     ours = said.version == PROTOCOL_VERSION
     return Beat(
         node=said.node,
         life=said.life,
-        seq=hexadecimal(_required(fields, "seq"), "seq", least=1),
+        seq=hexadecimal(seq, "seq", least=1),
         word=said.word,
         deadtime=said.deadtime,
         lease=said.lease,
         version=said.version,
-        acks=_read_acks(fields.get("tb_ack", "")) if ours else {},
+        acks=_read_acks(acks) if ours and acks else {},
         groups=said.groups,
         standby=said.standby,
         maintenance=said.maintenance,
@@ -173,6 +181,8 @@ _REPEATED = (
     "tb_mac",
 )  # fmt: skip
 """All of a beat but `seq` and `tb_ack`, which alone are new in most of them."""
+_READ = ("seq", "tb_ack", *_REPEATED)
+_STRING_OR_ABSENT = frozenset({str, type(None)})
 
 
 @lru_cache(maxsize=MAX_NODES)
