@@ -1,4 +1,4 @@
-"""What `cl_status hbparameter` is told; Heartbeat 3.0.6 was asked beside files saying the same."""
+"""What `cl_status hbparameter` is told; Heartbeat 3.0.6 answered so beside files like these."""
 
 from config_files import toml, trio
 
