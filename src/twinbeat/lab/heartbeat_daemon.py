@@ -18,6 +18,8 @@ from .topology import SEATS, BuildError, command
 PROGRAM = Path("/usr/libexec/heartbeat/heartbeat")
 TOOLS = Path("/usr/share/heartbeat")
 SCRIPTS = Path("/etc/ha.d")
+CL_STATUS = "/usr/bin/cl_status"
+"""By its full path: in an environment of ours the name alone is twinbeat's own tool."""
 
 ENTER = """\
 set -e
@@ -45,7 +47,7 @@ class HeartbeatDaemon(Contender):
     @classmethod
     def version(cls) -> str | None:
         """Return the installed version, or None; it needs root, for it changes users."""
-        needed = ("ifconfig", "unshare", "nsenter", "cl_status")
+        needed = ("ifconfig", "unshare", "nsenter", CL_STATUS)
         if os.getuid() != 0 or not PROGRAM.exists() or not all(map(shutil.which, needed)):
             return None
         return subprocess.check_output([PROGRAM, "-V"], text=True).split()[0]
@@ -90,12 +92,12 @@ class HeartbeatDaemon(Contender):
 
     async def owner(self) -> str | None:
         """Return the owner by `cl_status rscstatus`, which says `transition` while it moves."""
-        index = OWNERS[self.seat.name].get((await self._ask("cl_status rscstatus")).strip())
+        index = OWNERS[self.seat.name].get((await self._ask(f"{CL_STATUS} rscstatus")).strip())
         return None if index is None else SEATS[index].name
 
     async def states(self) -> dict[str, str]:
         """Return what `cl_status nodestatus` says of every node; nothing while nobody answers."""
-        ask = "; ".join(f"echo $(cl_status nodestatus {seat.name} 2>/dev/null)" for seat in SEATS)
+        ask = "; ".join(f"echo $({CL_STATUS} nodestatus {seat.name} 2>/dev/null)" for seat in SEATS)
         told = (await self._ask(ask)).splitlines()
         return {seat.name: word for seat, word in zip(SEATS, told, strict=False) if word}
 
