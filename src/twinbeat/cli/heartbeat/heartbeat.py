@@ -110,7 +110,11 @@ def _kill() -> int:
     """Stop the daemon, and wait until it has released everything and ended."""
 
     async def stop(cluster: Client) -> int:
-        process = os.pidfd_open(cluster.daemon_pid())
+        pid = cluster.daemon_pid()
+        if not pid:
+            reason = "The daemon runs in another PID namespace: stop it there, or `twinbeat stop`."
+            raise Refused(ExitCode.REFUSED, reason)
+        process = os.pidfd_open(pid)
         await cluster.stop()
         return process
 
