@@ -347,13 +347,8 @@ class Daemon:
         return snapshot.draw(status, self._model, self._custodian, drops)
 
     def _summary(self) -> str:
-        """Say in a line what systemctl status shows."""
         assert self._engine is not None  # It is asked only after the start.
-        status = self._engine.status(clock.now())
-        alive = sum(node.liveness in ("self", "alive") for node in status.nodes.values())
-        held = [name for name, group in status.groups.items() if group.owner == self._me]
-        groups = f"holds {', '.join(held)}" if held else "holds no group"
-        return f"{alive} of {len(status.nodes)} nodes alive; {groups}"
+        return snapshot.summary(self._engine.status(clock.now()))
 
     # What comes again and again.
 
