@@ -32,6 +32,14 @@ def draw(
     }
 
 
+def summary(status: Status) -> str:
+    """Say in a line what systemctl status shows."""
+    alive = sum(node.liveness in ("self", "alive") for node in status.nodes.values())
+    held = [name for name, group in status.groups.items() if group.owner == status.node]
+    groups = f"holds {', '.join(held)}" if held else "holds no group"
+    return f"{alive} of {len(status.nodes)} nodes alive; {groups}"
+
+
 def _node(node: NodeStatus) -> dict[str, object]:
     return {
         "state": node.state,

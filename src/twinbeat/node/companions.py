@@ -1,0 +1,34 @@
+"""What runs beside the daemon on its node: respawned programs."""
+
+from collections.abc import Callable, Mapping
+
+from twinbeat.agents.base import Log
+from twinbeat.core.effects import Record
+from twinbeat.core.model import ClusterModel
+
+from .respawn import Respawner
+from .scribe import Scribe
+
+
+class Companions:
+    """Hears every decision; nothing here can hold one up."""
+
+    def __init__(
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        scribe: Scribe,
+        log: Log,
+    ) -> None:
+        self.respawner = Respawner(environment, scribe, log)
+
+    def use(self, model: ClusterModel) -> None:
+        """Take over a configuration."""
+        self.respawner.use(model.respawn)
+
+    def heard(self, record: Record) -> None:
+        """Take note of a decision."""
+        self.respawner.heard(record)
+
+    async def end(self) -> None:
+        """End them, once every resource is gone."""
+        await self.respawner.end()
