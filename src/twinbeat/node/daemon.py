@@ -143,7 +143,9 @@ class Daemon:
         self._agency = Agency(model, me, directory, self._addresses, self._log)
         self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self._up)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
-        self._companions = Companions(self._agency.environment, self._scribe, self._log)
+        self._companions = Companions(
+            directory.absolute(), state.path, self._agency.environment, self._scribe, self._log
+        )
         self._chronicle.listeners.append(self._companions.heard)
         self._desk = Desk(
             *(me, self._chronicle, self._status, lambda: self._loaded.parameters, self.reload),
