@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import re
 import time
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,7 @@ from twinbeat.node import respawn
 from twinbeat.node.respawn import Respawner
 from twinbeat.node.scribe import Scribe
 
+ME = pwd.getpwuid(os.geteuid())
 ACTIVE = Record(What.NODE_ACTIVE, "every peer was heard or judged")
 
 
@@ -53,7 +55,9 @@ def bench() -> Bench:
     return Bench()
 
 
-def program(directory: Path, text: str, user: str = "root", name: str = "program") -> RespawnSpec:
+def program(
+    directory: Path, text: str, user: str = ME.pw_name, name: str = "program"
+) -> RespawnSpec:
     path = directory / name
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
@@ -68,12 +72,12 @@ def test_nothing_is_started_before_the_node_takes_part(bench: Bench, tmp_path: P
         assert bench.log == []
         bench.respawner.heard(ACTIVE)
         await bench.until(
-            lambda: bench.told(r'info: Starting ".*" as uid 0  gid 0 \(pid \d+\)') == 1
+            lambda: bench.told(r'info: Starting ".*" as uid \d+  gid \d+ \(pid \d+\)') == 1
         )
 
     bench.play(scene)
     command = f"{tmp_path}/program a 'b c'"
-    assert bench.log[0] == f'info: Starting child client "{command}" (0,0)'
+    assert bench.log[0] == f'info: Starting child client "{command}" ({ME.pw_uid},{ME.pw_gid})'
     assert bench.told(rf"info: killing {re.escape(command)} process group \d+ with signal 15") == 1
     assert "Respawning" not in str(bench.log)
 
@@ -96,13 +100,16 @@ def test_it_runs_in_its_own_group_with_heartbeats_environment_and_no_descriptor(
     bench.play(scene)
     os.close(left_open)
     first, group, pid = out.read_text().splitlines()
-    assert first == "2:b c:node1:root"
+    assert first == f"2:b c:node1:{ME.pw_name}"
     descriptors = (tmp_path / "descriptors").read_text().split()
     assert {d for d in descriptors if int(d) < 10} == {"0", "1", "2"}  # The shell has some above.
     assert group.strip() == pid
 
 
+@pytest.mark.root
 def test_it_runs_as_its_user(bench: Bench) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may run a program as somebody else")
     command = "/bin/sh -c 'id -un; id -gn; exit 100'"
 
     async def scene() -> None:
@@ -143,6 +150,16 @@ def test_eleven_short_lives_in_a_row_are_too_many(
     assert bench.told(killed) == 11
     assert bench.told(r'ERROR: Respawning client ".*":') == 10
     assert bench.told(r'ERROR: Client .* "respawning too fast"') == 1
+
+
+def test_a_signal_without_a_name_is_an_end_like_others(bench: Bench, tmp_path: Path) -> None:
+    async def scene() -> None:
+        bench.respawner.use((program(tmp_path, "kill -40 $$"),))
+        bench.respawner.heard(ACTIVE)
+        await bench.until(lambda: bench.told(r'ERROR: Respawning client ".*":') == 1)
+
+    bench.play(scene)
+    assert bench.told(r"WARN: Managed .* killed by signal 40 \[unknown\]\.") == 1
 
 
 def test_a_short_life_is_followed_by_a_pause(bench: Bench, tmp_path: Path) -> None:

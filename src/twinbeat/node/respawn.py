@@ -169,15 +169,20 @@ class _Program:
         level = "info" if code == 0 else "WARN"
         said = f"Managed {self._spec.command} process {pid}"
         if code < 0:
-            number = signal.Signals(-code)
-            name = f"{number.name} - {signal.strsignal(number)}"
-            self._log(level, f"{said} killed by signal {-code} [{name}].")
+            self._log(level, f"{said} killed by signal {-code} [{_signal_name(-code)}].")
         else:
             self._log(level, f"{said} exited with return code {code}.")
 
 
 def _last_words(ended: Ended) -> Iterable[str]:
     return lines(ended.stdout + "\n" + ended.stderr)[-LAST_WORDS:]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} - {signal.strsignal(number)}"
+    except ValueError:
+        return "unknown"  # The real-time signals have no names.
 
 
 def _signal_group(group: int) -> None:
