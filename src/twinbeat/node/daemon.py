@@ -228,7 +228,7 @@ class Daemon:
         await self._custodian.close()
         await self._companions.end()
         self._agency.close()
-        self._switchboard.close()
+        await self._switchboard.close()
         if code == 0:
             await self._addresses.close()
         self._log(*texts.farewell(self._me))
