@@ -241,6 +241,22 @@ def test_a_reload_ends_what_is_gone_and_leaves_the_rest_alone(bench: Bench, tmp_
     bench.play(scene)
 
 
+def test_a_file_that_cannot_be_executed_is_told_and_not_tried(bench: Bench, tmp_path: Path) -> None:
+    spec = program(tmp_path, "exit 1")
+    (tmp_path / "program").chmod(0o644)
+
+    async def scene() -> None:
+        bench.respawner.use((spec,))
+        bench.respawner.heard(ACTIVE)
+        await bench.until(lambda: bool(bench.log))
+
+    bench.play(scene)
+    assert bench.log == [
+        f"ERROR: {spec.command} cannot be run as {ME.pw_name}: {tmp_path}/program is not an "
+        "executable file"
+    ]
+
+
 def test_a_user_who_is_not_there_is_told_and_ends_nothing(bench: Bench) -> None:
     async def scene() -> None:
         bench.respawner.use((RespawnSpec(user="nobody here", command="/bin/true"),))

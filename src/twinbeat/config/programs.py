@@ -92,7 +92,7 @@ def check_programs(draft: Draft, machine: Machine, report: Report) -> None:
             report.warning(
                 said.mark,
                 f"{quote(path)} is not an executable file on this machine",
-                "It is tried, and given up after some short lives. Heartbeat does not start then.",
+                "It is not run. Heartbeat does not even start then.",
                 "on Debian, Heartbeat's own programs are in /usr/libexec/heartbeat",
             )
 

@@ -137,9 +137,9 @@ class _Program:
             self._log("ERROR", f'Respawning client "{self._spec.command}":')
 
     async def _one_life(self, pause: float) -> Ended:
-        """Start it once and wait for its end; raises `KeyError` when there is no such user."""
-        command, user = self._spec.command, self._spec.user
-        account = await self._scribe.ask(lambda: pwd.getpwnam(user))
+        """Start it once and wait for its end; raises `KeyError` or `OSError` when it cannot be."""
+        command = self._spec.command
+        account = await self._scribe.ask(lambda: _look_up(self._spec))
         uid, gid = account.pw_uid, account.pw_gid
         self._log("info", f'Starting child client "{command}" ({uid},{gid})')
         await asyncio.sleep(pause)
@@ -172,6 +172,15 @@ class _Program:
             self._log(level, f"{said} killed by signal {-code} [{_signal_name(-code)}].")
         else:
             self._log(level, f"{said} exited with return code {code}.")
+
+
+def _look_up(spec: RespawnSpec) -> pwd.struct_passwd:
+    """Return the user's account; in the scribe's thread, for accounts may be far away."""
+    account = pwd.getpwnam(spec.user)
+    path = spec.command.split()[0]
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise FileNotFoundError(f"{path} is not an executable file")
+    return account
 
 
 def _last_words(ended: Ended) -> Iterable[str]:
