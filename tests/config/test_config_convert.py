@@ -23,6 +23,7 @@ from twinbeat.core.model import (
     LogSpec,
     Proof,
     ResourceSpec,
+    RespawnSpec,
 )
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, LinkName, NodeName
 
@@ -219,6 +220,11 @@ def models(draw: st.DrawFn) -> ClusterModel:
         log=log,
         realtime=draw(st.booleans()),
         rtprio=draw(st.integers(1, 99)),
+        respawn=tuple(
+            RespawnSpec(user=draw(words), command=f"/bin/{command}")
+            for command in draw(st.lists(words, max_size=2, unique=True))
+        ),
+        variables=tuple((name, draw(words)) for name in draw(st.lists(names, unique=True))),
         digest=digest(nodes, timing, groups, Proof.PEER),
     )
 

@@ -271,8 +271,6 @@ WITHOUT_EFFECT = [
     "tipc x",
     "stonith external/ssh /etc/ha.d/conf",
     "stonith_host * external/ssh node1 22",
-    "respawn hacluster /usr/lib/heartbeat/dopd",
-    "failfast root /bin/false",
     "apiauth ipfail uid=hacluster",
     "watchdog /dev/watchdog",
     "compression bz2",
@@ -288,7 +286,6 @@ WITHOUT_EFFECT = [
     "memreserve 6500",
     "coredumps true",
     "coreroot /var/cores",
-    "env NAME=value",
     "use_apphbd no",
     "use_logd yes",
     "conn_logd_time 60",
@@ -320,7 +317,8 @@ def test_every_directive_of_heartbeat_has_a_test_here() -> None:
         *("node", "keepalive", "deadtime", "warntime", "initdead", "deadping", "auto_failback"),
         *("nice_failback", "bcast", "udp", "mcast", "mcast6", "ucast", "ucast6", "udpport"),
         *("logfile", "debugfile", "logfacility", "syslogmsgfmt", "realtime", "rtprio"),
-        *("cluster", "autojoin", "crm", "pacemaker"),
+        *("cluster", "autojoin", "crm", "pacemaker", "serial", "baud"),
+        *("respawn", "failfast", "env"),
     }
     assert meant | {line.split()[0] for line in WITHOUT_EFFECT} == DIRECTIVES
 

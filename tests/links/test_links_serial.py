@@ -101,6 +101,28 @@ def test_what_a_slow_line_cannot_take_gives_way_to_what_is_newer(
     assert two.link.losses()[NOISE] == 0, "only whole packets gave way"
 
 
+def test_what_has_not_left_is_pending_and_what_has_is_not(
+    cable: Cable, ends: tuple[End, End]
+) -> None:
+    one, two = ends
+    assert one.send(ONE)
+    two.hears(ONE)
+    assert not one.link.pending()
+    cable.stop(signal.SIGSTOP)
+    try:
+        for number in range(2000):
+            one.send(numbered(number))
+        assert one.link.pending()
+    finally:
+        cable.stop(signal.SIGCONT)
+
+    def all_has_left() -> bool:
+        two.link.receive()
+        return not one.link.pending()
+
+    until(all_has_left, "everything leaves without being asked for by `receive`")
+
+
 def test_a_line_that_takes_nothing_any_more_is_reported(
     cable: Cable, ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -271,6 +271,46 @@ def test_a_lone_node_takes_its_group_after_initdead_and_gives_it_up_on_term(
     assert "SpecSecret" not in lines
 
 
+COMPANION = """#!/bin/sh
+trap 'ls {state} > {state}/companion.end; exit' TERM
+echo "$HA_COLOUR $HA_keepalive $HA_CURHOST $HA_warntime" > {state}/companion
+while :; do sleep 0.02; done
+"""
+
+STATUS_HOOK = """#!/bin/sh
+echo "$HA_COLOUR $HA_src $HA_st" >> {state}/statuses
+"""
+
+
+@pytest.mark.root
+def test_companions_live_while_the_node_does_and_the_hook_hears_of_its_peers(
+    machine: Machine,
+) -> None:
+    scripts = {"companion": COMPANION, "ha.d/rc.d/status": STATUS_HOOK}
+    for name, text in scripts.items():
+        path = machine.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.format(state=machine.directory))
+        path.chmod(0o755)
+    started, ended = machine.directory / "companion", machine.directory / "companion.end"
+    program = started.rename(machine.directory / "program")
+    httpd = machine.config / "resource.d" / "httpd"
+    httpd.write_text(httpd.read_text().replace("$HA_CURHOST", "$HA_COLOUR"))
+    machine.write_ha_cf(f"env COLOUR=green\nrespawn root {program}\n")
+    machine.start()
+    machine.until(started.exists, "the companion runs")
+    assert started.read_text() == "green 50ms node1 150ms\n"
+    machine.until_held()
+    assert (machine.directory / "httpd").read_text() == "green\n"
+    statuses = machine.directory / "statuses"
+    machine.until(statuses.exists, "the hook is called")
+    os.kill(machine.pid(), signal.SIGTERM)
+    code, errors = machine.ended()
+    assert (code, errors) == (0, ""), machine.lines()
+    assert statuses.read_text() == "green node2 dead\n"
+    assert "httpd" not in ended.read_text().split(), "it ends when every resource is gone"
+
+
 @pytest.mark.root
 def test_what_strangers_send_is_counted_and_ends_nothing(machine: Machine) -> None:
     machine.start()

@@ -113,6 +113,8 @@ def cable(tmp_path: Path) -> Iterator[Cable]:
 
 @pytest.fixture
 def nodes(cable: Cable, tmp_path: Path) -> Iterator[tuple[Node, Node]]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root and iproute2")
     one = Node("node1", tmp_path / "1", cable.ends[0])
     two = Node("node2", tmp_path / "2", cable.ends[1])
     yield one, two
@@ -132,6 +134,7 @@ def until(condition: Callable[[], bool], what: str, nodes: tuple[Node, Node]) ->
     pytest.fail(f"not within 20 s: {what}\n{nodes[0].lines()}\n{nodes[1].lines()}")
 
 
+@pytest.mark.root
 def test_two_nodes_live_on_a_serial_line_alone(cable: Cable, nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     until(one.mark.exists, "node1 starts its group", nodes)
@@ -148,6 +151,7 @@ def test_two_nodes_live_on_a_serial_line_alone(cable: Cable, nodes: tuple[Node, 
     assert two.status()["drops"].get("serial line too slow", 0) == 0
 
 
+@pytest.mark.root
 def test_the_death_of_a_node_is_seen_over_a_serial_line(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     until(one.mark.exists, "node1 starts its group", nodes)
@@ -156,6 +160,7 @@ def test_the_death_of_a_node_is_seen_over_a_serial_line(nodes: tuple[Node, Node]
     assert "WARN: node node1: is dead" in two.lines()
 
 
+@pytest.mark.root
 def test_keys_are_changed_node_by_node_without_a_lost_heartbeat(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     until(one.mark.exists, "node1 starts its group", nodes)

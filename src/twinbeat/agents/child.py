@@ -41,10 +41,13 @@ class Ended:
 async def run(
     command: Sequence[str],
     environment: Mapping[str, str],
-    limit: float,
+    limit: float | None,
     hear: Hear | None = None,
+    born: Callable[[int], None] = lambda _: None,
 ) -> Ended:
-    """Run a command for at most `limit` seconds and return how it ended.
+    """Run a command for at most `limit` seconds (None: for ever) and return how it ended.
+
+    `born` is told its process id, which is its process group's too.
 
     One that overruns has its process group ended by SIGTERM, after a grace by SIGKILL; so has one
     whose caller is cancelled, at once. Background children of a command that ends in time live on.
@@ -53,8 +56,10 @@ async def run(
     with ExitStack() as cleanup:
         stdout = cleanup.enter_context(_Capture(hear))
         stderr = cleanup.enter_context(_Capture(hear))
-        child = _Child(_spawn(command, environment, stdout.far_end, stderr.far_end))
+        pid = _spawn(command, environment, stdout.far_end, stderr.far_end)
+        child = _Child(pid)
         cleanup.callback(child.release)
+        born(pid)
         stdout.close_far_end()
         stderr.close_far_end()
         try:
@@ -158,7 +163,7 @@ class _Child:
             raise
         self._loop.add_reader(self._pidfd, self._note_end)
 
-    async def ends_within(self, seconds: float) -> bool:
+    async def ends_within(self, seconds: float | None) -> bool:
         """Wait for the end, and return whether it came in time."""
         await asyncio.wait([self._ended], timeout=seconds)
         return self._ended.done()

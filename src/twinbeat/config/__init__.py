@@ -11,12 +11,13 @@ from .convert import to_toml
 from .diagnostics import Diagnostic
 from .loading import Loaded, load
 from .starter import starter
-from .text import Source, Sources
+from .text import Machine, Source, Sources
 
 __all__ = [
     "PRESETS",
     "Diagnostic",
     "Loaded",
+    "Machine",
     "Source",
     "Sources",
     "load",

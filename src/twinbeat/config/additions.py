@@ -48,6 +48,8 @@ def read_additions(root: Table, draft: Draft) -> None:
                 read_proof(table, draft)
             table.close()
     _refuse(root, "link", "link", _LINKS, draft)
+    _refuse(root, "respawn", "respawn", ("respawn", "failfast"), draft)
+    _refuse(root, "env", "env", ("env",), draft)
     for table in root.tables("group"):
         _group(table, draft)
     root.close()

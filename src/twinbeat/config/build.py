@@ -61,6 +61,8 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
         script_dirs=(f"{directory.rstrip('/')}/resource.d", "/etc/init.d"),
         realtime=draft.realtime,
         rtprio=draft.rtprio,
+        respawn=tuple(said.value for said in draft.respawn),
+        variables=tuple(draft.variables.items()),
         digest=digest(nodes, draft.timing, groups, proof),
     )
 

@@ -15,6 +15,7 @@ from .diagnostics import quote
 from .draft import DEFAULT_PORT, Draft, GroupDraft, Said, add_link, add_node, interface_like, settle
 from .hacf import FACILITIES
 from .lines import read_serial
+from .programs import read_programs, read_variables
 from .resources import read_resource
 from .tables import Table
 from .text import Word
@@ -52,6 +53,8 @@ def read_cluster(root: Table) -> Draft:
     log = root.table("log")
     if log:
         _log(log, draft)
+    read_programs(root, draft)
+    read_variables(root, draft)
     root.close()
     return draft
 

@@ -12,6 +12,7 @@ from twinbeat.core.model import (
     LinkSpec,
     LogSpec,
     ResourceSpec,
+    RespawnSpec,
 )
 
 from .build import DEFAULT_NAME
@@ -29,6 +30,8 @@ def to_toml(model: ClusterModel) -> str:
         *(_link(link) for link in model.links),
         *(block for group in model.groups for block in _group(group, model)),
         _log(model.log),
+        *(_respawn(spec) for spec in model.respawn),
+        _variables(model),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -149,6 +152,15 @@ def _log(log: LogSpec) -> list[str]:
     if not log.syslog_format:
         lines.append("syslog_format = false")
     return ["[log]", *lines] if lines else []
+
+
+def _respawn(spec: RespawnSpec) -> list[str]:
+    return ["[[respawn]]", f"user = {_quoted(spec.user)}", f"command = {_quoted(spec.command)}"]
+
+
+def _variables(model: ClusterModel) -> list[str]:
+    lines = [f"{_quoted(name)} = {_quoted(value)}" for name, value in model.variables]
+    return ["[env]", *lines] if lines else []
 
 
 def _quoted(text: str) -> str:

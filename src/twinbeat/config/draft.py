@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from twinbeat.core.model import Failback, LinkKind, LinkSpec, LogSpec, Proof, ResourceSpec, Timing
+from twinbeat.core.model import (
+    Failback,
+    LinkKind,
+    LinkSpec,
+    LogSpec,
+    Proof,
+    ResourceSpec,
+    RespawnSpec,
+    Timing,
+)
 from twinbeat.core.units import MS, SECOND, Duration
 
 from .diagnostics import Mark, Report, quote
@@ -78,6 +87,8 @@ class Draft:
     log: LogSpec = LogSpec()
     realtime: bool = True
     rtprio: int = 1
+    respawn: list[Said[RespawnSpec]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
     said: dict[str, Mark] = field(default_factory=dict)
     """Every directive of ha.cf that was used, and where first."""
     words: dict[str, str] = field(default_factory=dict)

@@ -13,7 +13,8 @@ from .diagnostics import Mark, Report, did_you_mean, quote
 from .draft import Draft, Said, add_node, settle
 from .ignored import IGNORED
 from .media import NOT_STARTED, MediaReader
-from .text import Source, Word, lines, placeholder
+from .programs import IPFAIL, read_program, read_variable
+from .text import Line, Source, Word, lines, placeholder
 from .times import boolean, heartbeat_time, number
 
 FACILITIES = frozenset(
@@ -32,7 +33,7 @@ def read_ha_cf(source: Source, report: Report) -> Draft:
             break
         text = line.before_comment()
         if text.sound(report):
-            reader.line(text.words(" \t,"))
+            reader.line(text)
     reader.finish()
     return reader.draft
 
@@ -46,8 +47,9 @@ class _Reader(MediaReader):
         self._autojoin: Word | None = None
         self._ipfail = False
 
-    def line(self, words: list[Word]) -> None:
+    def line(self, line: Line) -> None:
         """Apply one line: a directive and its values."""
+        words = line.words(" \t,")
         if not words:
             return
         directive, values = words[0], words[1:]
@@ -60,15 +62,16 @@ class _Reader(MediaReader):
         if ignored:
             if first_time:
                 self._without_effect(directive, ignored.consequence)
-            if name == "respawn":
-                self._ipfail |= any(value.text.endswith("/ipfail") for value in values)
             if not ignored.whole_line:
                 for value in values:
                     if not ignored.accepts(value.text):
                         self.bad(directive, value, ignored.expected)
             return
         self._placeholders(values)
-        if name in _WHOLE_LINE:
+        if name in ("respawn", "failfast"):
+            self._ipfail |= any(value.text.endswith(f"/{IPFAIL}") for value in values)
+            read_program(line, directive, self.draft, self.report)
+        elif name in _WHOLE_LINE:
             _WHOLE_LINE[name](self, directive, values)
         elif name in _BY_VALUE:
             if not values:
@@ -178,6 +181,9 @@ class _Reader(MediaReader):
         else:
             self.draft.rtprio = priority
 
+    def _env(self, _directive: Word, value: Word) -> None:
+        read_variable(value, self.draft, self.report)
+
     def _cluster(self, _directive: Word, value: Word) -> None:
         self.draft.name = Said(value.text, value.mark)
 
@@ -261,6 +267,7 @@ _BY_VALUE: Mapping[str, Callable[[_Reader, Word, Word], None]] = {
     "realtime": _Reader._truth,
     "rtprio": _Reader._rtprio,
     "cluster": _Reader._cluster,
+    "env": _Reader._env,
     "autojoin": _Reader._autojoin_mode,
     "crm": _Reader._crm_mode,
     "pacemaker": _Reader._crm_mode,
@@ -273,5 +280,5 @@ _WHOLE_LINE: Mapping[str, Callable[[_Reader, Word, list[Word]], None]] = {
     "ucast6": _Reader.unicast,
 }
 
-DIRECTIVES = frozenset(_BY_VALUE) | frozenset(_WHOLE_LINE) | frozenset(IGNORED)
+DIRECTIVES = frozenset({*_BY_VALUE, *_WHOLE_LINE, *IGNORED, "respawn", "failfast"})
 """Every directive of Heartbeat 3.0.6."""

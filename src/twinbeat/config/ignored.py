@@ -48,7 +48,6 @@ _FENCING = (
     "No peer is switched off before its groups are taken over: its silence is the only proof of "
     "its death."
 )
-_HELPERS = "twinbeat starts no helper programs beside itself (ipfail, dopd, ifcheckd)."
 _MEDIUM = "Heartbeats are not carried that way: at least one other link is needed."
 _COMPRESSION = "A heartbeat is small and travels as it is."
 _PACEMAKER = "There is no Pacemaker here to configure."
@@ -64,8 +63,6 @@ IGNORED: Mapping[str, Ignored] = {
     "tipc": Ignored(_MEDIUM, whole_line=True),
     "stonith": Ignored(_FENCING, whole_line=True),
     "stonith_host": Ignored(_FENCING, whole_line=True),
-    "respawn": Ignored(_HELPERS, whole_line=True),
-    "failfast": Ignored(_HELPERS, whole_line=True),
     "apiauth": Ignored(
         "Who may command the daemon is decided by its socket's group, haclient.", whole_line=True
     ),
@@ -97,7 +94,6 @@ IGNORED: Mapping[str, Ignored] = {
     "memreserve": _number("All memory is locked after start-up.", 999_999_999),
     "coredumps": _boolean(_CORES),
     "coreroot": Ignored(_CORES),
-    "env": Ignored("Resource scripts do not get this variable.", whole_line=True),
     "use_apphbd": _boolean("The service manager watches the daemon (WatchdogSec=)."),
     "use_logd": _boolean(_LOGD),
     "conn_logd_time": Ignored(_LOGD, "a time in seconds, or with ms", _is_time),

@@ -15,6 +15,7 @@ from .draft import Draft
 from .hacf import read_ha_cf
 from .haresources import read_haresources
 from .parameters import parameters
+from .programs import check_programs
 from .tables import parse
 from .text import Sources, bounded, lower
 
@@ -42,8 +43,11 @@ def load(sources: Sources, node: str | None = None) -> Loaded:
         bounded(sources.authkeys, report),
         bounded(sources.cluster_toml, report),
         sources.directory,
+        sources.machine,
     )
     draft = _draft(sources, report)
+    if draft and sources.machine:
+        check_programs(draft, sources.machine, report)
     model = build(draft, sources.directory, report) if draft else None
     if model and draft:
         explain(model, draft, report)

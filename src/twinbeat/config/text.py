@@ -1,7 +1,7 @@
 """Files as text: what was read, its lines, and words that know where they stand."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from .diagnostics import Mark, Report, quote
@@ -28,6 +28,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """What the shell knows of a machine."""
+
+    has_user: Callable[[str], bool]
+    may_run: Callable[[str], bool]
+    """Whether a path is an executable file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Everything a configuration consists of; None for a file that is not there."""
 
@@ -37,6 +46,8 @@ class Sources:
     cluster_toml: Source | None = None
     directory: str = "/etc/ha.d"
     """Where the files lie: `resource.d` is looked for in it."""
+    machine: Machine | None = None
+    """The machine that it is for; None when unknown, and then nothing of it is checked."""
 
 
 @dataclass(frozen=True, slots=True)

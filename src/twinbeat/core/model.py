@@ -181,6 +181,15 @@ class LogSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RespawnSpec:
+    """A program that is started with the daemon, and again whenever it ends."""
+
+    user: str
+    command: str
+    """As a shell reads it; the first word is the full path of a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterModel:
     """Everything that was configured, secrets excepted (they live in `Keyring`)."""
 
@@ -199,6 +208,10 @@ class ClusterModel:
     script_dirs: tuple[str, ...] = ("/etc/ha.d/resource.d", "/etc/init.d")
     realtime: bool = True
     rtprio: int = 1
+    respawn: tuple[RespawnSpec, ...] = ()
+    """In the order of their start."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Names and values that scripts and programs find in their environment, as `HA_NAME`."""
     digest: str = ""
     """Short digest of what all nodes must share; a mismatch between peers is shown by status."""
 

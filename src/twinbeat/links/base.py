@@ -32,6 +32,9 @@ class Link(Protocol):
     def receive(self) -> list[bytes]:
         """Return all packets that wait (at most 512 a call, oldest first); never waits."""
 
+    def pending(self) -> bool:
+        """Whether something that was sent has not left this node yet; never waits."""
+
     def losses(self) -> Mapping[str, int]:
         """Return what the link itself lost since this was last asked, by reason."""
 

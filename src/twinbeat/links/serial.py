@@ -5,8 +5,10 @@ when the one before has all but left. So what waits for a slow line waits here, 
 gives way to a newer one (each says all there is to say), and not in the kernel's buffer.
 """
 
+import fcntl
 import os
 import select
+import struct
 import termios
 import time
 from collections import deque
@@ -112,6 +114,14 @@ class SerialLink:
                 break
             self._found += self._finder.feed(piece)
         return [self._found.popleft() for _ in range(min(len(self._found), MAX_PACKETS))]
+
+    def pending(self) -> bool:
+        """Whether the line has not taken everything, or the wire not what the line has."""
+        self._push()
+        if self._line is None:
+            return False
+        left = struct.unpack("i", fcntl.ioctl(self._line, termios.TIOCOUTQ, bytes(4)))[0]
+        return bool(self._writing or self._waiting or left)
 
     def losses(self) -> Mapping[str, int]:
         """Return how many packets found no room on the line, and how often there was noise."""

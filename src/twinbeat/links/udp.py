@@ -124,6 +124,10 @@ class UdpLink:
             pass  # An error of the socket is cleared by being read.
         return packets
 
+    def pending(self) -> bool:
+        """Return that nothing is: the kernel took each datagram whole, or refused it."""
+        return False
+
     def losses(self) -> Mapping[str, int]:
         """Return nothing: what a network loses, it does not tell."""
         return {}

@@ -1,5 +1,6 @@
 """Make the agent of a resource, with what Heartbeat's scripts find in their environment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ class Agency:
         `bus` is the address of the D-Bus that systemd is on; None: the system's.
         """
         self.model = model
+        self.parameters: Mapping[str, str] = {}
+        """The directives of ha.cf by name."""
         self._me = me
         self._directory = directory
         self._addresses = addresses
@@ -55,7 +58,7 @@ class Agency:
                 raise AgentError(f"{resource.name} is held by the daemon itself, with its lease")
             return self._addresses.agent(resource)
         spec = resolve(resource, self.model, self._ocf_root)
-        environment = script_environment(self.model, self._me, self._directory)
+        environment = self.environment()
         if spec.agent in (AgentKind.OCF, AgentKind.PYTHON):
             ocf = spec.agent is AgentKind.OCF
             program = OcfProgram(spec.script, self._ocf_root) if ocf else PythonProgram(spec.script)
@@ -64,6 +67,10 @@ class Agency:
             return self._unit(spec)
         dirs = self.model.script_dirs
         return ScriptAgent(spec, dirs, self._log, environment, self._turns, self._hear)
+
+    def environment(self) -> dict[str, str]:
+        """Return what scripts and programs find in their environment now."""
+        return script_environment(self.model, self._me, self._directory, self.parameters)
 
     def close(self) -> None:
         """Let go of what the agents share."""
@@ -104,16 +111,24 @@ def resolve(resource: ResourceSpec, model: ClusterModel, ocf_root: str = OCF_ROO
     return called if found else resource
 
 
-def script_environment(model: ClusterModel, me: NodeName, directory: Path) -> dict[str, str]:
+_NOT_SAID = ("hbversion", "crm")
+"""Parameters that Heartbeat answers with, but does not export."""
+
+
+def script_environment(
+    model: ClusterModel, me: NodeName, directory: Path, parameters: Mapping[str, str]
+) -> dict[str, str]:
     """Return what Heartbeat 3.0.6 exports to its scripts, where it means something here.
 
     `directory` is where the configuration lies. No secret is among it.
     """
     environment = {
+        **{f"HA_{name}": value for name, value in model.variables},
+        **{f"HA_{name}": value for name, value in parameters.items() if name not in _NOT_SAID},
         "HA_DIR": str(directory),
         "HA_FUNCS": str(directory / "shellfuncs"),
         "HA_CURHOST": me,
-        "HA_DATEFMT": "%Y/%m/%d_%T ",
+        "HA_DATEFMT": "%Y/%m/%d_%T\t",
         "OCF_ROOT": "/usr/lib/ocf",
         "HA_LOGFILE": model.log.logfile,
         "HA_DEBUGLOG": model.log.debugfile,

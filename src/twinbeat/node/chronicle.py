@@ -35,6 +35,8 @@ class Chronicle:
         publish: Callable[[Mapping[str, object]], None],
     ) -> None:
         self.preferred: Mapping[GroupName, NodeName] = {}
+        self.listeners: list[Callable[[Record], None]] = []
+        """Who else is told of every decision; they neither wait nor fail."""
         self._file = directory / JOURNAL_FILE
         self._me = me
         self._log = log
@@ -72,6 +74,8 @@ class Chronicle:
         self._journal.append(entry)
         for level, text in texts.lines(record, self._me, self.preferred):
             self._log(level, text)
+        for listener in self.listeners:
+            listener(record)
         self._publish(entry.to_dict())
         self._unwritten.append(entry)
         self._writing.call()

@@ -38,6 +38,7 @@ from . import clock, realtime, snapshot, texts
 from .agency import Agency, prepare, virtual_ips
 from .chores import Chores
 from .chronicle import Chronicle
+from .companions import Companions
 from .custodian import Custodian
 from .desk import Desk
 from .logs import Logs, tell_traceback
@@ -65,7 +66,6 @@ FIRST_SEQ_MAX = 1 << 30
 """The numbers of a life begin at random below this: no recorded acknowledgement fits them."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
-LOAD_FILE = "/proc/loadavg"
 
 
 def run(
@@ -143,6 +143,10 @@ class Daemon:
         self._agency = Agency(model, me, directory, self._addresses, self._log)
         self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self._up)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
+        self._companions = Companions(
+            directory.absolute(), state.path, self._agency.environment, self._scribe, self._log
+        )
+        self._chronicle.listeners.append(self._companions.heard)
         self._desk = Desk(
             *(me, self._chronicle, self._status, lambda: self._loaded.parameters, self.reload),
             *(self._loop.post, self.stop, self._log),
@@ -208,13 +212,13 @@ class Daemon:
         self._tell_hardware()
         self._chores.add(TIDY, self._tidy_up)
         self._chores.add(TEND, self._addresses.tend)
-        self._chores.add(LOAD, self._read_load)
+        self._chores.add(LOAD, self._mail.read_load)
         self._loop.begin(self._engine, self._arrived, self._performer.perform)
         self._notifier.ready(self._summary())
         if self._notifier.listened_to:
             watchdog = self._notifier.watchdog
             period = SUMMARY if watchdog is None else min(SUMMARY, Duration(watchdog // 3))
-            self._chores.add(period, self._tell_manager)
+            self._chores.add(period, lambda: self._notifier.alive(self._summary()))
 
     async def _close(self, code: int) -> None:
         """Leave nothing open; after a failure the kernel's guard stays where it is."""
@@ -222,8 +226,9 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await self._custodian.close()
+        await self._companions.end()
         self._agency.close()
-        self._switchboard.close()
+        await self._switchboard.close()
         if code == 0:
             await self._addresses.close()
         self._log(*texts.farewell(self._me))
@@ -312,7 +317,8 @@ class Daemon:
         return loaded
 
     def _adopt(self, model: ClusterModel) -> None:
-        self._agency.model = model
+        self._agency.model, self._agency.parameters = model, self._loaded.parameters
+        self._companions.use(model)
         self._chronicle.preferred = {group.name: group.preferred for group in model.groups}
 
     # What is told.
@@ -359,17 +365,6 @@ class Daemon:
         self._mail.tell_drops()
         self._tell_guard()
         self._tell_hardware()
-
-    def _tell_manager(self) -> None:
-        self._notifier.alive(self._summary())
-
-    def _read_load(self) -> None:
-        """Note what Heartbeat publishes with every message; /proc is no disk."""
-        try:
-            with open(LOAD_FILE, "rb", buffering=0) as stream:
-                self._mail.load = stream.read(128).decode("ascii").strip() or "n/a"
-        except OSError:
-            self._mail.load = "n/a"
 
     # How it ends.
 

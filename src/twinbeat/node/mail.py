@@ -24,6 +24,7 @@ from twinbeat.wire.replay import ReplayGuard, Verdict
 from . import clock
 
 TELL_AGAIN_NS = 60 * SECOND
+LOAD_FILE = "/proc/loadavg"
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
 
@@ -84,7 +85,7 @@ class Mail:
     ) -> None:
         self.me = me
         self.load = "n/a"
-        """The first line of /proc/loadavg, read by somebody who has the time."""
+        """The first line of /proc/loadavg."""
         self._token = life.token
         self._uuid = uuid
         self._log = log
@@ -101,6 +102,14 @@ class Mail:
         self._nodes = frozenset(nodes)
         self._ttl = len(nodes) + HOPFUDGE
         self._keyring = keyring
+
+    def read_load(self) -> None:
+        """Note the load, as Heartbeat publishes it with every message; /proc is no disk."""
+        try:
+            with open(LOAD_FILE, "rb", buffering=0) as stream:
+                self.load = stream.read(128).decode("ascii").strip() or "n/a"
+        except OSError:
+            self.load = "n/a"
 
     def seal(self, beat: Beat) -> "Letter":
         """Return the packet that says a beat, in whichever encoding a link wants it."""

@@ -1,10 +1,11 @@
 """Read the files of a configuration from disk; what they mean is decided in `twinbeat.config`."""
 
 import os
+import pwd
 import stat
 from pathlib import Path
 
-from twinbeat.config import Source, Sources
+from twinbeat.config import Machine, Source, Sources
 
 MAX_BYTES = 1 << 20
 """No configuration is a megabyte long; whatever is has been named by mistake."""
@@ -14,6 +15,22 @@ _NAMES = ("ha.cf", "haresources", "authkeys", "cluster.toml")
 
 class SourceError(Exception):
     """The files could not be read; the text says which and why, for a person."""
+
+
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _may_run(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+MACHINE = Machine(_has_user, _may_run)
+"""This one."""
 
 
 def read_sources(path: Path) -> Sources:
@@ -26,7 +43,7 @@ def read_sources(path: Path) -> Sources:
     if path.is_dir():
         directory = path
         ha_cf, haresources, authkeys, cluster_toml = (_read(path / name) for name in _NAMES)
-        return Sources(ha_cf, haresources, authkeys, cluster_toml, str(directory))
+        return Sources(ha_cf, haresources, authkeys, cluster_toml, str(directory), MACHINE)
     if path.name in _NAMES[:3]:
         raise SourceError(f"{path} is one file of several: give its directory, {path.parent}.")
     cluster_toml = _read(path)
@@ -36,6 +53,7 @@ def read_sources(path: Path) -> Sources:
         authkeys=_read(path.parent / "authkeys"),
         cluster_toml=cluster_toml,
         directory=str(path.parent),
+        machine=MACHINE,
     )
 
 

@@ -17,6 +17,10 @@ BATCH = 512
 BATCHES_MAX = 8
 """Under a flood a link is never dry: after so many batches time may pass all the same."""
 
+DRAIN_S = 2.0
+"""A few heartbeats on the slowest serial line."""
+DRAIN_PAUSE_S = 0.02
+
 
 class Switchboard:
     """The links by their configuration; a link that did not change survives a reload."""
@@ -72,8 +76,12 @@ class Switchboard:
             link.retry()
             self._watch(spec)
 
-    def close(self) -> None:
-        """Close every link."""
+    async def close(self) -> None:
+        """Close every link once the last words have left, over slow ones too, but not for ever."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + DRAIN_S
+        while any(link.pending() for link in self._links.values()) and loop.time() < end:
+            await asyncio.sleep(DRAIN_PAUSE_S)
         for spec, link in self._links.items():
             self._unwatch(spec)
             link.close()

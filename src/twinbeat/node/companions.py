@@ -1,0 +1,41 @@
+"""What runs beside the daemon on its node: respawned programs, and the hook for nodes' states."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from twinbeat.agents.base import Log
+from twinbeat.core.effects import Record
+from twinbeat.core.model import ClusterModel
+
+from .hooks import StatusHook
+from .respawn import Respawner
+from .scribe import Scribe
+
+
+class Companions:
+    """Hears every decision; nothing here can hold one up."""
+
+    def __init__(
+        self,
+        directory: Path,
+        state: Path,
+        environment: Callable[[], Mapping[str, str]],
+        scribe: Scribe,
+        log: Log,
+    ) -> None:
+        self.hook = StatusHook(directory, state, environment, scribe, log)
+        self.respawner = Respawner(environment, scribe, log)
+
+    def use(self, model: ClusterModel) -> None:
+        """Take over a configuration."""
+        self.respawner.use(model.respawn)
+
+    def heard(self, record: Record) -> None:
+        """Take note of a decision."""
+        self.hook.heard(record)
+        self.respawner.heard(record)
+
+    async def end(self) -> None:
+        """End them, once every resource is gone."""
+        await self.hook.end()
+        await self.respawner.end()
