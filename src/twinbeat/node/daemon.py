@@ -36,6 +36,7 @@ from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
 from .agency import Agency, prepare, virtual_ips
+from .alarm import Alarm
 from .chores import Chores
 from .chronicle import Chronicle
 from .custodian import Custodian
@@ -65,7 +66,6 @@ FIRST_SEQ_MAX = 1 << 30
 """The numbers of a life begin at random below this: no recorded acknowledgement fits them."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
-LOAD_FILE = "/proc/loadavg"
 
 
 def run(
@@ -98,8 +98,9 @@ def run(
         return 1
     model, keyring = loaded.model, loaded.keyring
     prepare(model)
-    daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
-    return asyncio.run(daemon.run())
+    alarm = Alarm()
+    daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording, alarm)
+    return alarm.run(daemon.run())
 
 
 class Daemon:
@@ -116,6 +117,7 @@ class Daemon:
         kept: Kept,
         socket: Path,
         recording: "Recording | None",
+        alarm: Alarm,
     ) -> None:
         self._config = config
         self._loaded = loaded
@@ -134,7 +136,7 @@ class Daemon:
         self._log = Logs(model.log, me, self._scribe)
         self._recorder = recording.begin(self._log, self._scribe) if recording else None
         self._chores = Chores(self._chore_failed)
-        self._loop = DecisionLoop(self._decision_failed, self._chores)
+        self._loop = DecisionLoop(alarm, self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
         self._switchboard = Switchboard(self._loop.turn, self._loop.post, self._log)
@@ -208,7 +210,7 @@ class Daemon:
         self._tell_hardware()
         self._chores.add(TIDY, self._tidy_up)
         self._chores.add(TEND, self._addresses.tend)
-        self._chores.add(LOAD, self._read_load)
+        self._chores.add(LOAD, self._mail.read_load)
         self._loop.begin(self._engine, self._arrived, self._performer.perform)
         self._notifier.ready(self._summary())
         if self._notifier.listened_to:
@@ -367,14 +369,6 @@ class Daemon:
 
     def _tell_manager(self) -> None:
         self._notifier.alive(self._summary())
-
-    def _read_load(self) -> None:
-        """Note what Heartbeat publishes with every message; /proc is no disk."""
-        try:
-            with open(LOAD_FILE, "rb", buffering=0) as stream:
-                self._mail.load = stream.read(128).decode("ascii").strip() or "n/a"
-        except OSError:
-            self._mail.load = "n/a"
 
     # How it ends.
 

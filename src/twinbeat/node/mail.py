@@ -27,6 +27,8 @@ TELL_AGAIN_NS = 60 * SECOND
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
 
+LOAD_FILE = "/proc/loadavg"
+
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
 FAULT = "fault"
@@ -84,7 +86,7 @@ class Mail:
     ) -> None:
         self.me = me
         self.load = "n/a"
-        """The first line of /proc/loadavg, read by somebody who has the time."""
+        """What Heartbeat publishes with every message: the first line of /proc/loadavg."""
         self._token = life.token
         self._uuid = uuid
         self._log = log
@@ -171,6 +173,14 @@ class Mail:
             self._sent[seq] = letter
             self._sent.pop(seq - HISTORY, None)
         return letter
+
+    def read_load(self) -> None:
+        """Read the load anew; to be called now and then. /proc is no disk."""
+        try:
+            with open(LOAD_FILE, "rb", buffering=0) as stream:
+                self.load = stream.read(128).decode("ascii").strip() or "n/a"
+        except OSError:
+            self.load = "n/a"
 
     def drops(self) -> dict[str, int]:
         """Return how many packets were refused, by reason."""

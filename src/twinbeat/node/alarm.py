@@ -1,0 +1,45 @@
+"""Where asyncio sleeps, and is woken for the next turn.
+
+asyncio's own timers are made for what happens once: to cancel one and to arm another with every
+heartbeat cost an idle node a tenth of its processor time. So the one instant that matters is kept
+here, beside the descriptors that the loop waits for.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from twinbeat.core.units import NEVER, SECOND, Instant
+
+from . import clock
+
+T = TypeVar("T")
+
+
+class Alarm(selectors.EpollSelector):
+    """The selector of asyncio's loop, which calls `ring` whenever `due` has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due: Instant = NEVER
+        """When to ring next; whoever is called sets it anew."""
+        self.ring: Callable[[], None] = self._silent
+
+    def run(self, life: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine as `asyncio.run` does, in a loop that sleeps here."""
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(self)) as runner:
+            return runner.run(life)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for a descriptor, for the loop's own timers, or for the alarm."""
+        if self.due < NEVER:
+            left = max(0, self.due - clock.now()) / SECOND
+            timeout = left if timeout is None else min(timeout, left)
+        ready = super().select(timeout)
+        if clock.now() >= self.due:
+            self.ring()
+        return ready
+
+    def _silent(self) -> None:
+        self.due = NEVER
