@@ -16,9 +16,12 @@ from . import clock
 
 T = TypeVar("T")
 
+_HEARTBEATS = object()
+"""Marks the descriptors of which asyncio knows nothing."""
+
 
 class Alarm(selectors.EpollSelector):
-    """The selector of asyncio's loop, which calls `ring` whenever `due` has come."""
+    """The selector of asyncio's loop. It calls `ring` for a packet and when `due` has come."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,15 +34,20 @@ class Alarm(selectors.EpollSelector):
         with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(self)) as runner:
             return runner.run(life)
 
+    def listen(self, descriptor: int) -> None:
+        """Ring also when a descriptor is readable, until it is given to `unregister`."""
+        self.register(descriptor, selectors.EVENT_READ, _HEARTBEATS)
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for a descriptor, for the loop's own timers, or for the alarm."""
         if self.due < NEVER:
             left = max(0, self.due - clock.now()) / SECOND
             timeout = left if timeout is None else min(timeout, left)
         ready = super().select(timeout)
-        if clock.now() >= self.due:
+        others = [event for event in ready if event[0].data is not _HEARTBEATS]
+        if len(others) < len(ready) or clock.now() >= self.due:
             self.ring()
-        return ready
+        return others
 
     def _silent(self) -> None:
         self.due = NEVER

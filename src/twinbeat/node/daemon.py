@@ -139,7 +139,7 @@ class Daemon:
         self._loop = DecisionLoop(alarm, self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
-        self._switchboard = Switchboard(self._loop.turn, self._loop.post, self._log)
+        self._switchboard = Switchboard(alarm, self._loop.post, self._log)
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
