@@ -43,7 +43,7 @@ from .custodian import Custodian
 from .desk import Desk
 from .logs import Logs, tell_traceback
 from .loop import DecisionLoop
-from .mail import Mail
+from .mail import LOAD, Mail
 from .notify import Notifier
 from .performer import Performer
 from .scribe import Scribe
@@ -58,8 +58,6 @@ TIDY = seconds(1)
 """How often links are retried and drops told."""
 TEND = seconds(2)
 """How often the addresses are seen to."""
-LOAD = seconds(5)
-"""How often the load is read; the kernel itself reckons it no more often."""
 SUMMARY = seconds(5)
 """How often a service manager hears how this node fares, unless its watchdog wants more."""
 FIRST_SEQ_MAX = 1 << 30
@@ -98,9 +96,8 @@ def run(
         return 1
     model, keyring = loaded.model, loaded.keyring
     prepare(model)
-    alarm = Alarm()
-    daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording, alarm)
-    return alarm.run(daemon.run())
+    daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
+    return daemon.alarm.run(daemon.run())
 
 
 class Daemon:
@@ -117,7 +114,6 @@ class Daemon:
         kept: Kept,
         socket: Path,
         recording: "Recording | None",
-        alarm: Alarm,
     ) -> None:
         self._config = config
         self._loaded = loaded
@@ -135,11 +131,12 @@ class Daemon:
         self._scribe = Scribe(self._job_failed)
         self._log = Logs(model.log, me, self._scribe)
         self._recorder = recording.begin(self._log, self._scribe) if recording else None
+        self.alarm = Alarm()
         self._chores = Chores(self._chore_failed)
-        self._loop = DecisionLoop(alarm, self._decision_failed, self._chores)
+        self._loop = DecisionLoop(self.alarm, self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
-        self._switchboard = Switchboard(alarm, self._loop.post, self._log)
+        self._switchboard = Switchboard(self.alarm, self._loop.post, self._log)
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)

@@ -13,7 +13,7 @@ from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import SendMessage
 from twinbeat.core.events import BeatReceived, MessageReceived
 from twinbeat.core.model import Keyring
-from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName
+from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName, seconds
 from twinbeat.heartbeat1.stream import HISTORY
 from twinbeat.wire import codec, heartbeat, plain
 from twinbeat.wire.codec import Encoding
@@ -27,6 +27,8 @@ TELL_AGAIN_NS = 60 * SECOND
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
 
+LOAD = seconds(5)
+"""How often the load is read; the kernel itself reckons it no more often."""
 LOAD_FILE = "/proc/loadavg"
 
 UNKNOWN_NODE = "unknown node"
