@@ -1,8 +1,9 @@
 """Where asyncio sleeps, and is woken for the next turn.
 
-asyncio's own timers are made for what happens once: to cancel one and to arm another with every
-heartbeat cost an idle node a tenth of its processor time. So the one instant that matters is kept
-here, beside the descriptors that the loop waits for.
+asyncio's own timers and readers are made for what is rare. To cancel one timer and arm another with
+every heartbeat, and to run each packet's callback in a context of its own, took about 35 of the 900
+microseconds that a heartbeat cost an idle node. So the one instant that matters and the links are
+kept here instead.
 """
 
 import asyncio
