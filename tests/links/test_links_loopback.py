@@ -138,7 +138,7 @@ def test_no_descriptor_is_inherited_by_a_child(ends: list[End]) -> None:
     before = descriptors()
     ends.append(End(spec(LinkKind.UNICAST, "127.0.0.1")))
     opened = descriptors() - before
-    assert len(opened) == 3
+    assert len(opened) == 4
     assert not any(os.get_inheritable(descriptor) for descriptor in opened)
 
 

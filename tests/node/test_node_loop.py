@@ -1,7 +1,7 @@
 """The turn: packets first, then what was reported, then time; and a fault that ends it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 import pytest
 
@@ -12,6 +12,7 @@ from twinbeat.core.events import BeatReceived, Event, GuardChanged, LinkChanged,
 from twinbeat.core.model import ClusterModel, Timing
 from twinbeat.core.units import NEVER, Instant, LinkName, NodeName, milliseconds, seconds
 from twinbeat.node import clock
+from twinbeat.node.alarm import Alarm
 from twinbeat.node.chores import Chores
 from twinbeat.node.loop import DecisionLoop
 
@@ -57,13 +58,13 @@ class Patient(Diary):
 class Turning:
     """A loop around a real engine, with an in-tray for packets."""
 
-    def __init__(self) -> None:
+    def __init__(self, alarm: Alarm) -> None:
         self.engine = Diary()
         self.packets: list[BeatReceived] = []
         self.performed: list[Effect] = []
         self.failures: list[Exception] = []
         self.chores = Chores(self.failures.append)
-        self.loop = DecisionLoop(self.failures.append, self.chores)
+        self.loop = DecisionLoop(alarm, self.failures.append, self.chores)
 
     def receive(self) -> Iterable[BeatReceived]:
         while self.packets:
@@ -81,6 +82,12 @@ def heartbeat(seq: int) -> BeatReceived:
     return BeatReceived(beat, ETH1)
 
 
+def tell(story: Callable[[Alarm], Coroutine[None, None, None]]) -> None:
+    """Play a story in a loop that sleeps by the alarm it is given."""
+    alarm = Alarm()
+    alarm.run(story(alarm))
+
+
 async def until(turning: Turning, kind: type) -> None:
     async with asyncio.timeout(5):
         while kind not in turning.engine.told:
@@ -88,20 +95,20 @@ async def until(turning: Turning, kind: type) -> None:
 
 
 def test_the_first_event_is_the_start_and_what_was_posted_before_comes_after_it() -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.loop.post(LinkChanged(ETH1, True, "it is up"))
         turning.begin()
         assert turning.engine.told[:2] == [Started, LinkChanged]
         assert any(isinstance(effect, SendBeat) for effect in turning.performed)
         turning.loop.end()
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_packets_are_taken_in_before_anything_else_and_time_passes_last() -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.begin()
         due = turning.engine.next_deadline()
         while clock.now() < due:
@@ -113,12 +120,12 @@ def test_packets_are_taken_in_before_anything_else_and_time_passes_last() -> Non
         assert turning.engine.told[:4] == [BeatReceived, BeatReceived, GuardChanged, TimePassed]
         turning.loop.end()
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_what_a_turn_gives_rise_to_waits_for_the_next_one() -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.begin()
         turning.engine.told.clear()
         answered = False
@@ -138,12 +145,12 @@ def test_what_a_turn_gives_rise_to_waits_for_the_next_one() -> None:
         assert turning.engine.told.index(GuardChanged) > turning.engine.told.index(BeatReceived)
         turning.loop.end()
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_heartbeats_keep_coming_at_their_interval() -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.begin()
         start = clock.now()
         async with asyncio.timeout(5):
@@ -152,13 +159,13 @@ def test_heartbeats_keep_coming_at_their_interval() -> None:
         assert clock.now() - start >= 10 * MODEL.timing.keepalive * 0.9
         turning.loop.end()
 
-    asyncio.run(story())
+    tell(story)
 
 
 @pytest.mark.parametrize("fault", [AssertionError("of ours"), KeyError("x")])
 def test_a_fault_in_a_decision_ends_the_turns_and_is_handed_over(fault: Exception) -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.begin()
         turning.engine.fault = fault
         turning.loop.post(GuardChanged("none"))
@@ -173,12 +180,12 @@ def test_a_fault_in_a_decision_ends_the_turns_and_is_handed_over(fault: Exceptio
         assert len(turning.engine.told) == told
         assert turning.failures == [fault]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_a_chore_is_done_at_the_end_of_a_turn_and_gets_one_when_none_comes() -> None:
-    async def story() -> None:
-        turning = Turning()
+    async def story(alarm: Alarm) -> None:
+        turning = Turning(alarm)
         turning.engine = Patient()
         done: list[list[type]] = []
         turning.chores.add(milliseconds(8), lambda: done.append(list(turning.engine.told)))
@@ -191,4 +198,4 @@ def test_a_chore_is_done_at_the_end_of_a_turn_and_gets_one_when_none_comes() -> 
         turning.loop.end()
         assert turning.failures == []
 
-    asyncio.run(story())
+    tell(story)

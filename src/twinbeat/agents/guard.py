@@ -17,6 +17,7 @@ from .nftables import Batch, Element, Family, Hook
 from .ruleset import RULES, TABLE
 
 _FAMILIES = (Family.INET, Family.ARP, Family.NETDEV)
+_IS_IT_THERE = [nftables.get_table(family, TABLE) for family in _FAMILIES]
 _INGRESS = 0
 _EGRESS = 1
 _VIP_SETS = {
@@ -202,7 +203,7 @@ class Guard:
 
     def _tables(self) -> list[bool]:
         """Return for each table whether it is there."""
-        return [not self._kernel.ask(nftables.get_table(f, TABLE)) for f in _FAMILIES]
+        return [not self._kernel.ask(question) for question in _IS_IT_THERE]
 
     def _delete(self) -> None:
         """Delete those tables that are there: a batch that fails costs 10 ms."""

@@ -112,21 +112,26 @@ class Beat:
 
     def repeats(self, earlier: "Beat") -> bool:
         """Whether it says what an earlier one of its sender said, but for what it has taken in."""
+        if self._lasting() != earlier._lasting() or len(self.acks) != len(earlier.acks):
+            return False
         for node, ack in self.acks.items():
             before = earlier.acks.get(node)
-            if before is None or before.hears is not ack.hears or before.life != ack.life:
+            if before is None or (before.hears, before.life) != (ack.hears, ack.life):
                 return False
+        return True
+
+    def _lasting(self) -> tuple[object, ...]:
+        """Return what is the same in most beats; a tuple compares what is identical at once."""
         return (
-            self.groups == earlier.groups
-            and self.life == earlier.life
-            and self.word == earlier.word
-            and self.lease == earlier.lease
-            and self.version == earlier.version
-            and self.leaving == earlier.leaving
-            and self.digest == earlier.digest
-            and self.macs == earlier.macs
-            and self.standby == earlier.standby
-            and self.maintenance == earlier.maintenance
-            and self.unclean == earlier.unclean
-            and len(self.acks) == len(earlier.acks)
+            self.groups,
+            self.life,
+            self.word,
+            self.lease,
+            self.version,
+            self.leaving,
+            self.digest,
+            self.macs,
+            self.standby,
+            self.maintenance,
+            self.unclean,
         )

@@ -276,7 +276,7 @@ class PeerWatch:
     def _weigh(self, beat: Beat) -> Hearing:
         if self.beat is None:
             return Hearing.NEWER
-        if beat.life != self.beat.life:
+        if beat.life is not self.beat.life and beat.life != self.beat.life:
             earlier = beat.life.generation < self.beat.life.generation
             return Hearing.STALE if earlier else Hearing.NEWER
         if beat.seq > self.beat.seq:
@@ -294,8 +294,7 @@ class PeerWatch:
 
     def _judge(self, beat: Beat, now: Instant) -> None:
         echoes = self.acked_seq > 0
-        holds = any(view.custody.holds for view in beat.groups.values())
-        if beat.leaving and echoes and not holds:
+        if beat.leaving and echoes and not _holds(beat):
             # Without the echo it may be a recording, and its sender be back in a later life.
             self.liveness, self.alive_since = Liveness.LEFT, None
         elif echoes:
@@ -304,3 +303,7 @@ class PeerWatch:
             self.liveness = Liveness.ALIVE
         else:
             self.liveness, self.alive_since = Liveness.DEAF, None
+
+
+def _holds(beat: Beat) -> bool:
+    return any(view.custody.holds for view in beat.groups.values())

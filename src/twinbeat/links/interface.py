@@ -4,18 +4,21 @@ import errno
 import fcntl
 import socket
 import struct
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCGIFADDR = 0x8915
 _SIOCGIFBRDADDR = 0x8919
 _SIOCGIFNETMASK = 0x891B
+_SIOCGIFINDEX = 0x8933
 _IFF_UP = 0x1
 _IFF_BROADCAST = 0x2
 _IFF_RUNNING = 0x40
 _IFREQ = struct.Struct("16s24x")
 """`struct ifreq`: the name, then a union of 24 bytes that holds the answer."""
+_INDEX = struct.Struct("=i")
+_FLAGS = struct.Struct("=H")
 
 
 class LinkError(Exception):
@@ -29,6 +32,8 @@ class Interface:
     name: str
     index: int
     flags: int
+    asker: socket.socket = field(compare=False, repr=False)
+    """Any IPv4 socket; the kernel is asked through it."""
 
     def require_traffic(self) -> None:
         """Raise `LinkError` when no packet can pass: switched off, or no carrier."""
@@ -38,14 +43,14 @@ class Interface:
             raise LinkError(f"{self.name} has no carrier; look at its cable and the other end")
 
 
-def look(name: str) -> Interface:
+def look(name: str, asker: socket.socket) -> Interface:
     """Return the interface of that name; raises `LinkError` when there is none."""
     try:
-        index = socket.if_nametoindex(name)
-        flags = struct.unpack_from("=H", _ask(_SIOCGIFFLAGS, name))[0]
+        index = _INDEX.unpack_from(_ask(asker, _SIOCGIFINDEX, name))[0]
+        flags = _FLAGS.unpack_from(_ask(asker, _SIOCGIFFLAGS, name))[0]
     except (OSError, ValueError):
         raise LinkError(f"there is no interface {name!r}; it is looked for every second") from None
-    return Interface(name, index, flags)
+    return Interface(name, index, flags, asker)
 
 
 def broadcast_address(interface: Interface) -> str:
@@ -58,10 +63,10 @@ def broadcast_address(interface: Interface) -> str:
     if not interface.flags & _IFF_BROADCAST:
         raise LinkError(f"{name} cannot broadcast; use a unicast link on it")
     try:
-        configured = _address(_SIOCGIFBRDADDR, name)
-        if int(configured):
-            return str(configured)
-        own, mask = _address(_SIOCGIFADDR, name), _address(_SIOCGIFNETMASK, name)
+        configured = _address(interface, _SIOCGIFBRDADDR)
+        if configured != "0.0.0.0":
+            return configured
+        own, mask = _address(interface, _SIOCGIFADDR), _address(interface, _SIOCGIFNETMASK)
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
             raise LinkError(f"{name} has no IPv4 address, so no broadcast address") from None
@@ -72,12 +77,11 @@ def broadcast_address(interface: Interface) -> str:
     return str(network.broadcast_address)
 
 
-def _address(request: int, name: str) -> IPv4Address:
+def _address(interface: Interface, request: int) -> str:
     """Ask for one IPv4 address of an interface (a `sockaddr_in`: family, port, address)."""
-    return IPv4Address(_ask(request, name)[4:8])
+    return socket.inet_ntoa(_ask(interface.asker, request, interface.name)[4:8])
 
 
-def _ask(request: int, name: str) -> bytes:
+def _ask(asker: socket.socket, request: int, name: str) -> bytes:
     """Ask the kernel about an interface and return the union of the `ifreq` it answers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        return fcntl.ioctl(asker, request, _IFREQ.pack(name.encode()))[16:]
+    return fcntl.ioctl(asker, request, _IFREQ.pack(name.encode()))[16:]

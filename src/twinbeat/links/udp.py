@@ -46,6 +46,7 @@ class UdpLink:
         self._find_path = path_finder(spec)
         self._changed: Callable[[bool, str], None] | None = None
         self._watch: select.epoll | None = None
+        self._asker: socket.socket | None = None
         self._receiver: socket.socket | None = None
         self._sender: socket.socket | None = None
         self._interface_index = 0
@@ -58,6 +59,7 @@ class UdpLink:
         """Try to bring the link up; the first verdict, good or bad, is reported too."""
         self._changed = changed
         self._watch = select.epoll()
+        self._asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.retry()
 
     def retry(self) -> None:
@@ -66,10 +68,10 @@ class UdpLink:
         An interface that is down or without carrier keeps its sockets, so that packets flow again
         the moment the kernel lets them. One that is gone, or new under its old name, does not.
         """
-        if self._watch is None:
+        if self._watch is None or self._asker is None:
             return
         try:
-            interface = look(self._spec.interface)
+            interface = look(self._spec.interface, self._asker)
         except LinkError as trouble:
             self._drop_sockets()
             self._report(False, str(trouble))
@@ -117,7 +119,7 @@ class UdpLink:
         if self._receiver is None or self._watch is None:
             return packets
         try:
-            while len(packets) < MAX_PACKETS and self._watch.poll(0):
+            while len(packets) < MAX_PACKETS and self._watch.poll(0, 1):
                 size = self._receiver.recv_into(self._buffer)
                 packets.append(bytes(self._buffer[:size]))
         except OSError:
@@ -136,9 +138,10 @@ class UdpLink:
         """Close the sockets; nothing is reported any more."""
         self._changed = None
         self._drop_sockets()
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        for opened in (self._watch, self._asker):
+            if opened is not None:
+                opened.close()
+        self._watch = self._asker = None
 
     def _open_sockets(self, interface: Interface, path: Path, watch: select.epoll) -> None:
         """Open both sockets on the interface; raises `LinkError` and leaves nothing behind."""

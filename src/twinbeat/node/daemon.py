@@ -36,6 +36,7 @@ from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
 from .agency import Agency, prepare, virtual_ips
+from .alarm import Alarm
 from .chores import Chores
 from .chronicle import Chronicle
 from .companions import Companions
@@ -43,7 +44,7 @@ from .custodian import Custodian
 from .desk import Desk
 from .logs import Logs, tell_traceback
 from .loop import DecisionLoop
-from .mail import Mail
+from .mail import LOAD, Mail
 from .notify import Notifier
 from .performer import Performer
 from .scribe import Scribe
@@ -58,8 +59,6 @@ TIDY = seconds(1)
 """How often links are retried and drops told."""
 TEND = seconds(2)
 """How often the addresses are seen to."""
-LOAD = seconds(5)
-"""How often the load is read; the kernel itself reckons it no more often."""
 SUMMARY = seconds(5)
 """How often a service manager hears how this node fares, unless its watchdog wants more."""
 FIRST_SEQ_MAX = 1 << 30
@@ -99,7 +98,7 @@ def run(
     model, keyring = loaded.model, loaded.keyring
     prepare(model)
     daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
-    return asyncio.run(daemon.run())
+    return daemon.alarm.run(daemon.run())
 
 
 class Daemon:
@@ -133,11 +132,12 @@ class Daemon:
         self._scribe = Scribe(self._job_failed)
         self._log = Logs(model.log, me, self._scribe)
         self._recorder = recording.begin(self._log, self._scribe) if recording else None
+        self.alarm = Alarm()
         self._chores = Chores(self._chore_failed)
-        self._loop = DecisionLoop(self._decision_failed, self._chores)
+        self._loop = DecisionLoop(self.alarm, self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
-        self._switchboard = Switchboard(self._loop.turn, self._loop.post, self._log)
+        self._switchboard = Switchboard(self.alarm, self._loop.post, self._log)
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)

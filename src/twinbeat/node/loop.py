@@ -6,16 +6,16 @@ that a turn gives rise to wait for the next one, so that no chain of them can ke
 At its end come the chores that may be done by now.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twinbeat.core.effects import Effect
 from twinbeat.core.events import BeatReceived, Event, MessageReceived, Started, TimePassed
-from twinbeat.core.units import NEVER, SECOND, Instant
+from twinbeat.core.units import LONG_AGO, NEVER, Instant
 
 from . import clock
+from .alarm import Alarm
 from .chores import Chores
 
 
@@ -32,17 +32,13 @@ class Decider(Protocol):
 class DecisionLoop:
     """Feeds the engine. `failed` is called when a decision itself raised: nothing goes on then."""
 
-    def __init__(self, failed: Callable[[Exception], None], chores: Chores) -> None:
+    def __init__(self, alarm: Alarm, failed: Callable[[Exception], None], chores: Chores) -> None:
+        self._alarm = alarm
         self._failed = failed
         self._chores = chores
-        self._asyncio: asyncio.AbstractEventLoop | None = None
-        """Kept, for each question after the running loop is a system call."""
         self._engine: Decider | None = None
         self._inbox: deque[Event] = deque()
-        self._timer: asyncio.TimerHandle | None = None
         self._due: Instant = NEVER
-        self._armed_for: Instant | None = None
-        self._soon = False
 
     def begin(
         self,
@@ -52,7 +48,7 @@ class DecisionLoop:
     ) -> None:
         """Tell the engine that it has started, and take turns from now on."""
         self._engine, self._receive, self._perform = engine, receive, perform
-        self._asyncio = asyncio.get_running_loop()
+        self._alarm.ring = self.turn
         self._inbox.appendleft(Started())
         self.turn()
 
@@ -63,19 +59,16 @@ class DecisionLoop:
         by what is going on.
         """
         self._inbox.append(event)
-        if self._asyncio is not None and self._engine is not None and not self._soon:
-            self._soon = True
-            self._asyncio.call_soon(self.turn)
+        if self._engine is not None:
+            self._alarm.due = LONG_AGO
 
     def end(self) -> None:
         """Take no more turns."""
         self._engine = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.due = NEVER
 
     def turn(self) -> None:
         """Take in all there is, then let time pass, then sleep until it matters again."""
-        self._soon = False
         try:
             self._take_in()
             for _ in range(len(self._inbox)):
@@ -83,7 +76,8 @@ class DecisionLoop:
             if clock.now() >= self._due:
                 self._handle(TimePassed())
             self._chores.do(clock.now())
-            self._sleep()
+            if self._engine is not None:
+                self._alarm.due = LONG_AGO if self._inbox else min(self._due, self._chores.due)
         except Exception as error:
             self.end()
             self._failed(error)
@@ -98,19 +92,3 @@ class DecisionLoop:
             for effect in self._engine.handle(event, now):
                 self._perform(effect, now)
             self._due = self._engine.next_deadline()
-
-    def _sleep(self) -> None:
-        """Arm the one timer for the next deadline, unless it is armed for it already."""
-        due = min(self._due, self._chores.due)
-        if self._asyncio is None or self._engine is None or self._armed_for == due:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed_for, self._timer = due, None
-        if due < NEVER:
-            delay = max(0, due - clock.now()) / SECOND
-            self._timer = self._asyncio.call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._armed_for = None
-        self.turn()

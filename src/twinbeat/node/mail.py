@@ -13,7 +13,7 @@ from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import SendMessage
 from twinbeat.core.events import BeatReceived, MessageReceived
 from twinbeat.core.model import Keyring
-from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName
+from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName, seconds
 from twinbeat.heartbeat1.stream import HISTORY
 from twinbeat.wire import codec, heartbeat, plain
 from twinbeat.wire.codec import Encoding
@@ -27,6 +27,10 @@ TELL_AGAIN_NS = 60 * SECOND
 LOAD_FILE = "/proc/loadavg"
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
+
+LOAD = seconds(5)
+"""How often the load is read; the kernel itself reckons it no more often."""
+LOAD_FILE = "/proc/loadavg"
 
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
@@ -85,7 +89,7 @@ class Mail:
     ) -> None:
         self.me = me
         self.load = "n/a"
-        """The first line of /proc/loadavg."""
+        """What Heartbeat publishes with every message: the first line of /proc/loadavg."""
         self._token = life.token
         self._uuid = uuid
         self._log = log
@@ -180,6 +184,14 @@ class Mail:
             self._sent[seq] = letter
             self._sent.pop(seq - HISTORY, None)
         return letter
+
+    def read_load(self) -> None:
+        """Read the load anew; to be called now and then. /proc is no disk."""
+        try:
+            with open(LOAD_FILE, "rb", buffering=0) as stream:
+                self.load = stream.read(128).decode("ascii").strip() or "n/a"
+        except OSError:
+            self.load = "n/a"
 
     def drops(self) -> dict[str, int]:
         """Return how many packets were refused, by reason."""

@@ -1,6 +1,5 @@
 """All links of this node: open them, watch their sockets, send to all, drain them dry."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 from twinbeat.agents.base import Log
@@ -10,6 +9,7 @@ from twinbeat.core.units import LinkName
 from twinbeat.links import build
 from twinbeat.links.base import Link
 
+from .alarm import Alarm
 from .mail import Letter
 
 BATCH = 512
@@ -25,10 +25,8 @@ DRAIN_PAUSE_S = 0.02
 class Switchboard:
     """The links by their configuration; a link that did not change survives a reload."""
 
-    def __init__(
-        self, arrived: Callable[[], None], post: Callable[[Event], None], log: Log
-    ) -> None:
-        self._arrived = arrived
+    def __init__(self, alarm: Alarm, post: Callable[[Event], None], log: Log) -> None:
+        self._alarm = alarm
         self._post = post
         self._log = log
         self._links: dict[LinkSpec, Link] = {}
@@ -99,10 +97,10 @@ class Switchboard:
             return
         self._unwatch(spec)
         if descriptor >= 0:
-            asyncio.get_running_loop().add_reader(descriptor, self._arrived)
+            self._alarm.listen(descriptor)
             self._watched[spec] = descriptor
 
     def _unwatch(self, spec: LinkSpec) -> None:
         descriptor = self._watched.pop(spec, -1)
         if descriptor >= 0:
-            asyncio.get_running_loop().remove_reader(descriptor)
+            self._alarm.unregister(descriptor)

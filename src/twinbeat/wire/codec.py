@@ -94,7 +94,7 @@ def _sealed(message: Message, keyring: Keyring) -> bytes:
 
 
 def _require_unsigned(message: Message) -> None:
-    if message.get(AUTH) is not None:
+    if AUTH in dict(message.fields):
         raise ValueError(f"a message cannot bring its own {AUTH} field")
 
 

@@ -37,6 +37,7 @@ from .words import (
     read_items,
     read_name,
     read_table,
+    require_single,
     write_name,
 )
 
@@ -248,19 +249,23 @@ def _read_tb(text: str) -> tuple[int, int, Duration]:
 
 
 def _read_acks(text: str) -> dict[NodeName, Ack]:
-    return read_table(read_items(text, 5, MAX_NODES, "tb_ack"), node_name, _read_ack, "tb_ack")
-
-
-def _read_ack(item: list[str]) -> Ack:
-    return Ack(
-        life=_read_life(item[1]),
-        seq=hexadecimal(item[2], "seq in tb_ack"),
-        hears=flag(item[3], "y", "n", "heard in tb_ack"),
-        age_ms=decimal(item[4], "age in tb_ack"),
-    )
+    items = read_items(text, 5, MAX_NODES, "tb_ack")
+    acks = {}
+    for name, life, seq, hears, age in items:
+        node, acked, heard = _read_acked(name, life, hears)
+        count, age_ms = hexadecimal(seq, "seq in tb_ack"), decimal(age, "age in tb_ack")
+        acks[node] = Ack(acked, count, heard, age_ms)
+    require_single(items, acks, "tb_ack")
+    return acks
 
 
 @lru_cache(maxsize=MAX_NODES)
+def _read_acked(name: str, life: str, hears: str) -> tuple[NodeName, Life, bool]:
+    """Read what lasts of an acknowledgement."""
+    heard = flag(hears, "y", "n", "heard in tb_ack")
+    return node_name(read_name(name)), _read_life(life), heard
+
+
 def _read_life(text: str) -> Life:
     generation, _, token = text.partition(".")
     return Life(

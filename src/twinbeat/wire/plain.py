@@ -25,7 +25,7 @@ _UNNUMBERED = "NS_"
 
 def is_plain(message: Message) -> bool:
     """Whether a message is of Heartbeat's own protocol only."""
-    return message.get(OURS) is None
+    return OURS not in dict(message.fields)
 
 
 def unpack(message: Message, link: LinkName) -> MessageReceived:

@@ -63,7 +63,7 @@ class ReplayGuard:
                 return Verdict.REPLAY
             self._tracks[node] = _Track(life, seq)
             return Verdict.NEW
-        if life == track.life:
+        if life is track.life or life == track.life:
             return _place(track, seq)
         return _supersede(track, life, seq)
 

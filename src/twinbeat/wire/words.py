@@ -6,7 +6,7 @@ A name may contain anything printable; space, comma and percent sign are written
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import lru_cache
 from typing import TypeVar
 
@@ -96,6 +96,11 @@ def read_table(
 ) -> dict[K, V]:
     """Read items as a table whose keys are their first parts; none may come twice."""
     table = {key(read_name(item[0])): value(item) for item in items}
+    require_single(items, table, what)
+    return table
+
+
+def require_single(items: Sized, table: Sized, what: str) -> None:
+    """Raise WireError unless a table has an entry for every item it was read from."""
     if len(table) != len(items):
         raise WireError(Reason.BAD_FIELD, f"{what} has one name twice")
-    return table
