@@ -1,10 +1,10 @@
 """L2: nothing moves in a quiet cluster, and every move has one cause, used once, and its failback.
 
-A move is a start; its reason is in the journal's record of the claim before it. A fault or command
-may cause one start of a group by each node, and one failback of the group. Faults that last may
-silence a node more than once: then each silence counts, told apart by the last beat taken in before
-it. A cause is void when it has ended and the group has run in one place ever since for longer than
-any consequence takes to come.
+A move is a start; its reason is in the journal's record of the claim before it, and says what must
+have befallen whom (`blame`). A fault or command may cause one start of a group, and one failback of
+it. Faults that last may silence a node more than once: then each silence counts, told apart by the
+last beat taken in before it. What a fencing device does is a deed of its own. A cause is void when
+it has ended and the group has run in one place ever since for longer than any consequence takes.
 """
 
 from dataclasses import dataclass, field
@@ -17,47 +17,17 @@ from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
 from .base import Checker, Phase
+from .blame import REPEATING, Move
 from .hearing import Hearing
 
 DIFFERING = "moves while configurations differed"
-
-_MOVES_NOTHING = frozenset({FaultKind.FORGERY, FaultKind.REPLAY, FaultKind.DUPLICATES})
-_ORDERS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK})
-_GOODBYES = frozenset({FaultKind.RESTART})
-_AGENTS = frozenset({
-    FaultKind.SLOW_AGENTS, FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.STOP_FAILS,
-    FaultKind.STOP_HANGS, FaultKind.MONITOR_FAILS,
-})  # fmt: skip
-_SILENCES = frozenset(FaultKind) - _MOVES_NOTHING - _ORDERS - _AGENTS - {
-    FaultKind.DRIFT, FaultKind.LEASE_LOST, FaultKind.CLEANUP, FaultKind.MAINTENANCE,
-}  # fmt: skip
-
-_REPEATING = frozenset({
-    FaultKind.LOSS, FaultKind.DELAY, FaultKind.CLOG, FaultKind.CUT_PATH, FaultKind.CUT_PAIR,
-    FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
-    FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT, FaultKind.FENCING_FAILS,
-    FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES, FaultKind.SLOW_AGENTS,
-})  # fmt: skip
-"""What goes on for a while, and may silence a node more than once in it."""
-
-_REASONS = (
-    ("failback to", frozenset(FaultKind) - _MOVES_NOTHING),
-    ("an operator moved it", frozenset(FaultKind) - _MOVES_NOTHING),
-    (" left the cluster", _GOODBYES),
-    (" is dead", _SILENCES),
-)
-"""What a reason in the journal says, and the kinds of faults that bring it about.
-
-A preference and a pin say only where a group goes; anything may have made it go there once more.
-"""
 
 
 @dataclass(slots=True)
 class _Cause:
     """A fault or a command, and what it was used for."""
 
-    number: int
-    kind: FaultKind | None
+    fault: Fault | None
     """None: the tidying up, which ends everything at once."""
     ended_at: Instant = NEVER
     used: set[object] = field(default_factory=set)
@@ -72,8 +42,12 @@ class Causes(Checker):
         super().__init__(world, hearing)
         self._phase = Phase.SETTLING
         self._causes: list[_Cause] = []
-        self._claims: dict[tuple[NodeName, GroupName], str] = {}
-        """Why a node claimed a group last."""
+        self._claims: dict[tuple[NodeName, GroupName], tuple[str, NodeName | None]] = {}
+        """Why a node claimed a group last, and from whom it came by its journal."""
+        self._fencing: dict[NodeName, set[NodeName]] = {}
+        """Who had whom fenced since that one booted last."""
+        self._ran_last: dict[GroupName, NodeName] = {}
+        """Where a group ran last, and runs no more."""
         self._unsettled_at: dict[GroupName, Instant] = {}
         """When the group last did not run in exactly one place."""
         self._running: dict[GroupName, set[NodeName]] = {}
@@ -84,25 +58,35 @@ class Causes(Checker):
         """Learn how far the run is; that everything ends at once is a cause of its own."""
         self._phase = phase
         if phase is Phase.TIDYING:
-            self._causes.append(_Cause(0, None))
+            self._causes.append(_Cause(None))
 
     def injected(self, fault: Fault) -> None:
         """Take in a cause."""
-        if fault.kind not in _MOVES_NOTHING:
-            self._causes.append(_Cause(fault.number, fault.kind))
+        self._causes.append(_Cause(fault))
+
+    def lived(self, node: Node, what: str) -> None:
+        """Take in what a device did: it is a deed of its own, beside the fault that led to it."""
+        orderers = self._fencing.pop(node.name, set()) if what in ("power-off", "boot") else set()
+        if what == "power-off" and orderers:
+            off = Fault(0, FaultKind.POWER_OFF, Duration(0), Duration(0), (node.name,))
+            self._causes.append(_Cause(off))
 
     def healed(self, fault: Fault) -> None:
         """Note that a cause has ended."""
         for cause in self._causes:
-            if cause.number == fault.number:
+            if cause.fault is fault:
                 cause.ended_at = self.world.now
 
     def told(self, node: Node, record: Record) -> None:
         """Find the cause of a start by the reason for the claim before it."""
+        if record.what is What.FENCING_ORDERED and record.peer is not None:
+            self._fencing.setdefault(record.peer, set()).add(node.name)
         if record.group is None:
             return
         if record.what is What.GROUP_CLAIMING:
-            self._claims[node.name, record.group] = record.because
+            former = record.evidence.get("from")
+            named = NodeName(former) if isinstance(former, str) else None
+            self._claims[node.name, record.group] = record.because, named
         elif record.what is What.GROUP_STARTING and self._phase is not Phase.SETTLING:
             self._judge(node, record.group)
 
@@ -114,46 +98,55 @@ class Causes(Checker):
                 continue
             if len(running) != 1:
                 self._unsettled_at[spec.name] = self.world.now
+            if node.name in running:
+                self._ran_last[spec.name] = node.name
             running ^= {node.name}
 
     # How it is judged.
 
     def _judge(self, node: Node, group: GroupName) -> None:
-        because = self._claims.get((node.name, group), "no claim is in the journal")
+        because, named = self._claims.get((node.name, group), ("no claim is in the journal", None))
         move = f"{node.name} starts {group}: {because}"
         if self._phase is Phase.QUIET:
             self.complain(f"{move}; the cluster is quiet")
         elif len({other.model.digest for other in self.world.nodes.values()}) > 1:
             self.set_apart(DIFFERING)
-        elif not self._spend(node, group, because):
+        elif not self._spend(node, self._move(node, group, because, named)):
             self.complain(f"{move}; no fault or command is left that caused it")
 
-    def _spend(self, node: Node, group: GroupName, because: str) -> bool:
+    def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
+        names = [spec.name for spec in node.model.groups]
+        index = names.index(group) if group in names else -1
+        former = frozenset(filter(None, (named, self._ran_last.get(group))))
+        fenced = (self._fencing.get(peer, set()) for peer in former)
+        judges = frozenset({node.name}.union(*fenced))
+        return Move(group, index, node.name, because, former, judges)
+
+    def _spend(self, node: Node, move: Move) -> bool:
         """Use up a cause of a start; the newest first, for the others may still be needed."""
-        failback = "failback to" in because
-        kinds = next((kinds for words, kinds in _REASONS if words in because), None)
         for cause in reversed(self._causes):
-            if kinds is not None and cause.kind is not None and cause.kind not in kinds:
+            if cause.fault is not None and not move.fits(cause.fault):
                 continue
-            if self._void(cause, node, group):
+            if self._void(cause, node, move.group):
                 continue
-            for use in self._uses(cause, node, group, failback):
+            for use in self._uses(cause, node, move):
                 if use not in cause.used:
                     cause.used.add(use)
                     return True
         return False
 
-    def _uses(
-        self, cause: _Cause, node: Node, group: GroupName, failback: bool
-    ) -> list[tuple[object, ...]]:
+    def _uses(self, cause: _Cause, node: Node, move: Move) -> list[tuple[object, ...]]:
         """Return what one cause may be used for by this start."""
-        once = (group, "failback") if failback else (group, node.name)
+        kind = None if cause.fault is None else cause.fault.kind
+        once = (move.group, "failback" if move.failback else "move")
         uses: list[tuple[object, ...]] = [once]
-        if cause.kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
+        if kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
             uses.append((*once, "back"))
-        if cause.kind in _REPEATING:
+        if kind is None:  # It ends many things, for every node.
+            uses.append((*once, move.node))
+        if kind in REPEATING:
             silences = (self.hearing.last_of(node.name, peer) for peer in node.model.nodes)
-            uses.append((group, failback, node.name, *silences))
+            uses.append((*once, move.node, *silences))
         return uses
 
     def _void(self, cause: _Cause, node: Node, group: GroupName) -> bool:
