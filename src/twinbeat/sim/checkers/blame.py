@@ -33,6 +33,10 @@ _STOPS = frozenset({
 """What stops a daemon, for a while at least."""
 
 _ON_A_PATH = frozenset({FaultKind.LOSS, FaultKind.DELAY, FaultKind.CLOG, FaultKind.CUT_PATH})
+_BETWEEN_ALL = frozenset({
+    FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
+})  # fmt: skip
+"""What comes between a node and every other: who is not heard by one releases to another."""
 _COMMANDS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.MAINTENANCE})
 """What an operator moves a group by; a move that waited for the end of maintenance comes then."""
 _FAILURES = frozenset({FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.MONITOR_FAILS})
@@ -83,10 +87,8 @@ class Move:
         return self._concerns(fault)
 
     def _concerns(self, fault: Fault) -> bool:
-        """Whether it hit who starts the group or who had it; a command may be given anywhere."""
-        if not fault.nodes or fault.kind in _COMMANDS:
-            return True
-        if fault.kind in (FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY):
+        """Whether it hit who starts the group or who had it; some hit everybody."""
+        if not fault.nodes or fault.kind in _COMMANDS or fault.kind in _BETWEEN_ALL:
             return True
         return not (self.former | {self.node}).isdisjoint(fault.nodes)
 
