@@ -53,11 +53,13 @@ class Move:
     """The group's place in the configuration."""
     node: NodeName
     """Who starts it."""
+    peers: tuple[NodeName, ...]
+    """Its peers, one of which the sentence may name."""
     because: str
     former: frozenset[NodeName]
     """Who owned it before: by the journal, and by the kernels."""
     judges: frozenset[NodeName]
-    """Whose not hearing counts: the starter, and who had the former owner fenced."""
+    """Whose not hearing counts: the starter, and who had somebody fenced."""
 
     @property
     def failback(self) -> bool:
@@ -71,7 +73,7 @@ class Move:
             return False
         if fault.kind in _OF_ONE_GROUP and fault.size != self.index:
             return False
-        for peer in self.former:
+        for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
                 return any(silences(fault, peer, judge) for judge in self.judges)
             if self.because.startswith(f"{peer} left the cluster"):
@@ -84,7 +86,8 @@ class Move:
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"{peer} released it: an operator moved it"):
                 return fault.kind in _COMMANDS
-        return self._concerns(fault)
+        told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
+        return self.because.startswith(told) and self._concerns(fault)
 
     def _concerns(self, fault: Fault) -> bool:
         """Whether it hit who starts the group or who had it; some hit everybody."""

@@ -118,9 +118,9 @@ class Causes(Checker):
         names = [spec.name for spec in node.model.groups]
         index = names.index(group) if group in names else -1
         former = frozenset(filter(None, (named, self._ran_last.get(group))))
-        fenced = (self._fencing.get(peer, set()) for peer in former)
-        judges = frozenset({node.name}.union(*fenced))
-        return Move(group, index, node.name, because, former, judges)
+        judges = frozenset({node.name}.union(*self._fencing.values()))
+        peers = node.model.peers(node.name)
+        return Move(group, index, node.name, peers, because, former, judges)
 
     def _spend(self, node: Node, move: Move) -> bool:
         """Use up a cause of a start; the newest first, for the others may still be needed."""
