@@ -57,7 +57,7 @@ class Move:
     """Its peers, one of which the sentence may name."""
     because: str
     former: frozenset[NodeName]
-    """Who owned it before: by the journal, and by the kernels."""
+    """Who owned it before: by the starter's journal, and who started it last."""
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
 

@@ -46,8 +46,8 @@ class Causes(Checker):
         """Why a node claimed a group last, and from whom it came by its journal."""
         self._fencing: dict[NodeName, set[NodeName]] = {}
         """Who had whom fenced since that one booted last."""
-        self._ran_last: dict[GroupName, NodeName] = {}
-        """Where a group ran last, and runs no more."""
+        self._started_by: dict[GroupName, NodeName] = {}
+        """Who started a group last."""
         self._unsettled_at: dict[GroupName, Instant] = {}
         """When the group last did not run in exactly one place."""
         self._running: dict[GroupName, set[NodeName]] = {}
@@ -87,8 +87,10 @@ class Causes(Checker):
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
             self._claims[node.name, record.group] = record.because, named
-        elif record.what is What.GROUP_STARTING and self._phase is not Phase.SETTLING:
-            self._judge(node, record.group)
+        elif record.what is What.GROUP_STARTING:
+            if self._phase is not Phase.SETTLING:
+                self._judge(node, record.group)
+            self._started_by[record.group] = node.name
 
     def kernel_changed(self, node: Node) -> None:
         """See where groups run."""
@@ -98,8 +100,6 @@ class Causes(Checker):
                 continue
             if len(running) != 1:
                 self._unsettled_at[spec.name] = self.world.now
-            if node.name in running:
-                self._ran_last[spec.name] = node.name
             running ^= {node.name}
 
     # How it is judged.
@@ -117,7 +117,7 @@ class Causes(Checker):
     def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
         names = [spec.name for spec in node.model.groups]
         index = names.index(group) if group in names else -1
-        former = frozenset(filter(None, (named, self._ran_last.get(group))))
+        former = frozenset(filter(None, (named, self._started_by.get(group))))
         judges = frozenset({node.name}.union(*self._fencing.values()))
         peers = node.model.peers(node.name)
         return Move(group, index, node.name, peers, because, former, judges)
