@@ -73,6 +73,8 @@ class Move:
             return False
         if fault.kind in _OF_ONE_GROUP and fault.size != self.index:
             return False
+        if fault.kind is FaultKind.CLEANUP:  # It lifts a bar, whatever was said before.
+            return self.node in fault.nodes
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
                 return any(silences(fault, peer, judge) for judge in self.judges)
@@ -93,6 +95,9 @@ class Move:
         """Whether it hit who starts the group or who had it; some hit everybody."""
         if not fault.nodes or fault.kind in _COMMANDS or fault.kind in _BETWEEN_ALL:
             return True
+        if fault.kind in _FAILURES:  # They drive a group away; once it is cleaned up it comes back.
+            away = self.node not in fault.nodes and not self.former.isdisjoint(fault.nodes)
+            return self.failback or away
         return not (self.former | {self.node}).isdisjoint(fault.nodes)
 
 

@@ -7,7 +7,7 @@ last beat taken in before it. What a fencing device does is a deed of its own. A
 it has ended and the group has run in one place ever since for longer than any consequence takes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from twinbeat.core.effects import Record, What
@@ -25,12 +25,15 @@ DIFFERING = "moves while configurations differed"
 
 @dataclass(slots=True)
 class _Cause:
-    """A fault or a command, and what it was used for."""
+    """A fault or a command."""
 
     fault: Fault | None
     """None: the tidying up, which ends everything at once."""
     ended_at: Instant = NEVER
-    used: set[object] = field(default_factory=set)
+
+
+_Use = tuple[object, ...]
+"""What a cause may be used for once; the number of the cause comes first."""
 
 
 class Causes(Checker):
@@ -42,6 +45,10 @@ class Causes(Checker):
         super().__init__(world, hearing)
         self._phase = Phase.SETTLING
         self._causes: list[_Cause] = []
+        self._possible: list[list[_Use]] = []
+        """By start: what it can be a use of, the newest causes first."""
+        self._used: dict[_Use, int] = {}
+        """Which start has which use."""
         self._claims: dict[tuple[NodeName, GroupName], tuple[str, NodeName | None]] = {}
         """Why a node claimed a group last, and from whom it came by its journal."""
         self._fencing: dict[NodeName, set[NodeName]] = {}
@@ -123,23 +130,31 @@ class Causes(Checker):
         return Move(group, index, node.name, peers, because, former, judges)
 
     def _spend(self, node: Node, move: Move) -> bool:
-        """Use up a cause of a start; the newest first, for the others may still be needed."""
-        for cause in reversed(self._causes):
-            if cause.fault is not None and not move.fits(cause.fault):
+        """Use up a cause of a start, if all starts so far can have one of their own."""
+        possible: list[_Use] = []
+        for number, cause in reversed(list(enumerate(self._causes))):
+            fits = cause.fault is None or move.fits(cause.fault)
+            if fits and not self._void(cause, node, move.group):
+                possible += [(number, *use) for use in self._uses(cause, node, move)]
+        self._possible.append(possible)
+        return self._find_use(len(self._possible) - 1, set())
+
+    def _find_use(self, start: int, tried: set[_Use]) -> bool:
+        """Find a use for a start that is free, or whose start can take another one."""
+        for use in self._possible[start]:
+            if use in tried:
                 continue
-            if self._void(cause, node, move.group):
-                continue
-            for use in self._uses(cause, node, move):
-                if use not in cause.used:
-                    cause.used.add(use)
-                    return True
+            tried.add(use)
+            if use not in self._used or self._find_use(self._used[use], tried):
+                self._used[use] = start
+                return True
         return False
 
-    def _uses(self, cause: _Cause, node: Node, move: Move) -> list[tuple[object, ...]]:
+    def _uses(self, cause: _Cause, node: Node, move: Move) -> list[_Use]:
         """Return what one cause may be used for by this start."""
         kind = None if cause.fault is None else cause.fault.kind
         once = (move.group, "failback" if move.failback else "move")
-        uses: list[tuple[object, ...]] = [once]
+        uses: list[_Use] = [once]
         if kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
             uses.append((*once, "back"))
         if kind is None:  # It ends many things, for every node.
