@@ -1,7 +1,7 @@
 """The checkers of liveness complain when they must: a group is nowhere, a move has no cause."""
 
 import pytest
-from sim_runs import NODE1, NODE2, calm, fault, played
+from sim_runs import NODE1, NODE2, NODE3, calm, fault, played
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import Record, What
@@ -12,6 +12,7 @@ from twinbeat.core.events import (
     StandbyRequested,
 )
 from twinbeat.core.model import Proof
+from twinbeat.core.units import NodeName
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import Phase, causes, placed
 from twinbeat.sim.checkers.causes import Causes
@@ -151,7 +152,12 @@ def test_a_fault_that_lasts_is_used_for_every_silence() -> None:
     ("kind", "because", "complaints"),
     [
         (FaultKind.HANDOVER, "node1 released it: an operator moved it to node2", 0),
-        (FaultKind.KILL, "node1 released it: an operator moved it to node2", 0),
+        (FaultKind.KILL, "node1 released it: an operator moved it to node2", 1),
+        (FaultKind.STANDBY, "node1 released it: node1 is in standby", 0),
+        (FaultKind.KILL, "node1 released it: node1 is in standby", 1),
+        (FaultKind.DRIFT, "node1 released it: node2 is next", 1),
+        (FaultKind.MUTE, "node1 released it: node2 is next", 0),
+        (FaultKind.KILL, "it felt like it", 1),
         (FaultKind.FORGERY, "node1 released it: an operator moved it to node2", 1),
         (FaultKind.RESTART, "node1 left the cluster", 0),
         (FaultKind.HANDOVER, "node1 left the cluster", 1),
@@ -167,6 +173,73 @@ def test_a_cause_is_of_a_kind_with_the_reason(
     stage.world.tell_injected(fault(kind, NODE1))
     stage.tell_start(stage.node2, because)
     assert len(stage.said()) == complaints
+
+
+@pytest.mark.parametrize(
+    ("kind", "nodes", "because", "complaints"),
+    [
+        # Of three nodes node1 owned the group; node2 starts it.
+        (FaultKind.KILL, (NODE1,), DEAD, 0),
+        (FaultKind.KILL, (NODE2,), DEAD, 1),
+        (FaultKind.KILL, (NODE3,), DEAD, 1),
+        (FaultKind.FREEZE, (NODE3,), DEAD, 1),
+        (FaultKind.CUT_PATH, (NODE1, NODE2), DEAD, 0),
+        (FaultKind.CUT_PATH, (NODE2, NODE1), DEAD, 1),
+        (FaultKind.CUT_PATH, (NODE1, NODE3), DEAD, 1),
+        (FaultKind.MUTE, (NODE1,), DEAD, 0),
+        (FaultKind.MUTE, (NODE2,), DEAD, 1),
+        (FaultKind.DEAFEN, (NODE2,), DEAD, 0),
+        (FaultKind.DEAFEN, (NODE1,), DEAD, 1),
+        (FaultKind.SPLIT, (NODE1, NODE3), DEAD, 0),
+        (FaultKind.SPLIT, (NODE1, NODE2), DEAD, 1),
+        (FaultKind.SPLIT_ONE_WAY, (NODE1,), DEAD, 0),
+        (FaultKind.SPLIT_ONE_WAY, (NODE2,), DEAD, 1),
+        (FaultKind.RESTART, (NODE3,), "node1 left the cluster", 1),
+        (FaultKind.MONITOR_FAILS, (NODE2,), "it failed on node1", 1),
+        (FaultKind.STANDBY, (NODE3,), "node1 released it: node1 is in standby", 1),
+        (FaultKind.POWER_OFF, (NODE3,), "nobody owns it; node2 is next", 1),
+        (FaultKind.POWER_OFF, (NODE2,), "nobody owns it; node2 is next", 0),
+    ],
+)
+def test_a_cause_has_befallen_the_nodes_that_the_journal_names(
+    kind: FaultKind, nodes: tuple[NodeName, ...], because: str, complaints: int
+) -> None:
+    stage = Stage(nodes=3)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(kind, *nodes))
+    stage.tell_start(stage.node2, because)
+    assert len(stage.said()) == complaints
+
+
+def test_an_order_of_another_group_is_no_cause() -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.HANDOVER, NODE1, size=1))
+    stage.tell_start(stage.node2, "node1 released it: an operator moved it to node2")
+    assert len(stage.said()) == 1
+
+
+def test_a_group_that_was_released_to_its_preferred_owner_is_a_failback() -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
+    stage.tell_start(stage.node2, DEAD)
+    stage.tell_start(stage.node1, "node2 released it: node1 is the preferred owner")
+    assert stage.said() == []
+    stage.tell_start(stage.node2, "node1 released it: node2 is next")
+    assert len(stage.said()) == 1
+
+
+def test_what_a_device_did_is_a_deed_of_its_own() -> None:
+    stage = Stage(Proof.FENCE)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
+    stage.tell_start(stage.node1, "nobody owns it; node1 is the preferred owner")
+    stage.tell_start(stage.node2, DEAD)
+    assert len(stage.said()) == 1
+    for checker in stage.checkers:
+        checker.told(stage.node2, Record(What.FENCING_ORDERED, DEAD, peer=NODE1))
+    stage.node1.power_off()
+    stage.tell_start(stage.node2, DEAD)
+    assert len(stage.said()) == 1
 
 
 def test_a_cause_is_void_when_all_has_been_well_for_long() -> None:

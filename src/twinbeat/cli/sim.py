@@ -63,6 +63,9 @@ Recording = Annotated[
         metavar="DIR", help="With --seed: record every life there, for `twinbeat replay`."
     ),
 ]
+Speed = Annotated[
+    bool, typer.Option("--speed", help="Measure how fast this machine plays, and nothing else.")
+]
 
 
 def sim(
@@ -81,6 +84,7 @@ def sim(
     mermaid: Mermaid = False,
     svg: Svg = None,
     record: Recording = None,
+    speed: Speed = False,
 ) -> None:
     """Try to break the promise of one owner, in virtual time.
 
@@ -112,6 +116,11 @@ def sim(
       twinbeat sim --seeds 0..9999 --jobs 8 --proof fence
       twinbeat sim --scenario one-way-cut
     """
+    if speed and seed is None and seeds is None and not scenario:
+        from .speed import tell_speed
+
+        tell_speed()
+        return
     if scenario and seed is None and seeds is None:
         from .scenario import play_scenarios
 
@@ -119,8 +128,10 @@ def sim(
     from .simulation import Order, chosen_calm, chosen_faults, simulate_one
 
     order = Order(nodes, proof, minutes, chosen_calm(calm or []), _known(mutant), shrink)
-    if scenario or (seed is None) == (seeds is None):
-        raise typer.BadParameter("give one run, --seed N, or many, --seeds A..B, or --scenario")
+    if speed or scenario or (seed is None) == (seeds is None):
+        raise typer.BadParameter(
+            "give one run, --seed N, or many, --seeds A..B, or --scenario, or --speed"
+        )
     if seed is not None:
         broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg, record)
         raise typer.Exit(int(broken))

@@ -1,13 +1,13 @@
 """L2: nothing moves in a quiet cluster, and every move has one cause, used once, and its failback.
 
-A move is a start; its reason is in the journal's record of the claim before it. A fault or command
-may cause one start of a group by each node, and one failback of the group. Faults that last may
-silence a node more than once: then each silence counts, told apart by the last beat taken in before
-it. A cause is void when it has ended and the group has run in one place ever since for longer than
-any consequence takes to come.
+A move is a start; its reason is in the journal's record of the claim before it, and says what must
+have befallen whom (`blame`). A fault or command may cause one start of a group, and one failback of
+it. Faults that last may silence a node more than once: then each silence counts, told apart by the
+last beat taken in before it. What a fencing device does is a deed of its own. A cause is void when
+it has ended and the group has run in one place ever since for longer than any consequence takes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from twinbeat.core.effects import Record, What
@@ -17,50 +17,23 @@ from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
 from .base import Checker, Phase
+from .blame import REPEATING, Move
 from .hearing import Hearing
 
 DIFFERING = "moves while configurations differed"
 
-_MOVES_NOTHING = frozenset({FaultKind.FORGERY, FaultKind.REPLAY, FaultKind.DUPLICATES})
-_ORDERS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK})
-_GOODBYES = frozenset({FaultKind.RESTART})
-_AGENTS = frozenset({
-    FaultKind.SLOW_AGENTS, FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.STOP_FAILS,
-    FaultKind.STOP_HANGS, FaultKind.MONITOR_FAILS,
-})  # fmt: skip
-_SILENCES = frozenset(FaultKind) - _MOVES_NOTHING - _ORDERS - _AGENTS - {
-    FaultKind.DRIFT, FaultKind.LEASE_LOST, FaultKind.CLEANUP, FaultKind.MAINTENANCE,
-}  # fmt: skip
-
-_REPEATING = frozenset({
-    FaultKind.LOSS, FaultKind.DELAY, FaultKind.CLOG, FaultKind.CUT_PATH, FaultKind.CUT_PAIR,
-    FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
-    FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT, FaultKind.FENCING_FAILS,
-    FaultKind.FENCING_HANGS, FaultKind.FENCING_LIES, FaultKind.SLOW_AGENTS,
-})  # fmt: skip
-"""What goes on for a while, and may silence a node more than once in it."""
-
-_REASONS = (
-    ("failback to", frozenset(FaultKind) - _MOVES_NOTHING),
-    ("an operator moved it", frozenset(FaultKind) - _MOVES_NOTHING),
-    (" left the cluster", _GOODBYES),
-    (" is dead", _SILENCES),
-)
-"""What a reason in the journal says, and the kinds of faults that bring it about.
-
-A preference and a pin say only where a group goes; anything may have made it go there once more.
-"""
-
 
 @dataclass(slots=True)
 class _Cause:
-    """A fault or a command, and what it was used for."""
+    """A fault or a command."""
 
-    number: int
-    kind: FaultKind | None
+    fault: Fault | None
     """None: the tidying up, which ends everything at once."""
     ended_at: Instant = NEVER
-    used: set[object] = field(default_factory=set)
+
+
+_Use = tuple[object, ...]
+"""What a cause may be used for once; the number of the cause comes first."""
 
 
 class Causes(Checker):
@@ -72,8 +45,16 @@ class Causes(Checker):
         super().__init__(world, hearing)
         self._phase = Phase.SETTLING
         self._causes: list[_Cause] = []
-        self._claims: dict[tuple[NodeName, GroupName], str] = {}
-        """Why a node claimed a group last."""
+        self._possible: list[list[_Use]] = []
+        """By start: what it can be a use of, the newest causes first."""
+        self._used: dict[_Use, int] = {}
+        """Which start has which use."""
+        self._claims: dict[tuple[NodeName, GroupName], tuple[str, NodeName | None]] = {}
+        """Why a node claimed a group last, and from whom it came by its journal."""
+        self._fencing: dict[NodeName, set[NodeName]] = {}
+        """Who had whom fenced since that one booted last."""
+        self._started_by: dict[GroupName, NodeName] = {}
+        """Who started a group last."""
         self._unsettled_at: dict[GroupName, Instant] = {}
         """When the group last did not run in exactly one place."""
         self._running: dict[GroupName, set[NodeName]] = {}
@@ -84,27 +65,39 @@ class Causes(Checker):
         """Learn how far the run is; that everything ends at once is a cause of its own."""
         self._phase = phase
         if phase is Phase.TIDYING:
-            self._causes.append(_Cause(0, None))
+            self._causes.append(_Cause(None))
 
     def injected(self, fault: Fault) -> None:
         """Take in a cause."""
-        if fault.kind not in _MOVES_NOTHING:
-            self._causes.append(_Cause(fault.number, fault.kind))
+        self._causes.append(_Cause(fault))
+
+    def lived(self, node: Node, what: str) -> None:
+        """Take in what a device did: it is a deed of its own, beside the fault that led to it."""
+        orderers = self._fencing.pop(node.name, set()) if what in ("power-off", "boot") else set()
+        if what == "power-off" and orderers:
+            off = Fault(0, FaultKind.POWER_OFF, Duration(0), Duration(0), (node.name,))
+            self._causes.append(_Cause(off))
 
     def healed(self, fault: Fault) -> None:
         """Note that a cause has ended."""
         for cause in self._causes:
-            if cause.number == fault.number:
+            if cause.fault is fault:
                 cause.ended_at = self.world.now
 
     def told(self, node: Node, record: Record) -> None:
         """Find the cause of a start by the reason for the claim before it."""
+        if record.what is What.FENCING_ORDERED and record.peer is not None:
+            self._fencing.setdefault(record.peer, set()).add(node.name)
         if record.group is None:
             return
         if record.what is What.GROUP_CLAIMING:
-            self._claims[node.name, record.group] = record.because
-        elif record.what is What.GROUP_STARTING and self._phase is not Phase.SETTLING:
-            self._judge(node, record.group)
+            former = record.evidence.get("from")
+            named = NodeName(former) if isinstance(former, str) else None
+            self._claims[node.name, record.group] = record.because, named
+        elif record.what is What.GROUP_STARTING:
+            if self._phase is not Phase.SETTLING:
+                self._judge(node, record.group)
+            self._started_by[record.group] = node.name
 
     def kernel_changed(self, node: Node) -> None:
         """See where groups run."""
@@ -119,41 +112,56 @@ class Causes(Checker):
     # How it is judged.
 
     def _judge(self, node: Node, group: GroupName) -> None:
-        because = self._claims.get((node.name, group), "no claim is in the journal")
+        because, named = self._claims.get((node.name, group), ("no claim is in the journal", None))
         move = f"{node.name} starts {group}: {because}"
         if self._phase is Phase.QUIET:
             self.complain(f"{move}; the cluster is quiet")
         elif len({other.model.digest for other in self.world.nodes.values()}) > 1:
             self.set_apart(DIFFERING)
-        elif not self._spend(node, group, because):
+        elif not self._spend(node, self._move(node, group, because, named)):
             self.complain(f"{move}; no fault or command is left that caused it")
 
-    def _spend(self, node: Node, group: GroupName, because: str) -> bool:
-        """Use up a cause of a start; the newest first, for the others may still be needed."""
-        failback = "failback to" in because
-        kinds = next((kinds for words, kinds in _REASONS if words in because), None)
-        for cause in reversed(self._causes):
-            if kinds is not None and cause.kind is not None and cause.kind not in kinds:
+    def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
+        names = [spec.name for spec in node.model.groups]
+        index = names.index(group) if group in names else -1
+        former = frozenset(filter(None, (named, self._started_by.get(group))))
+        judges = frozenset({node.name}.union(*self._fencing.values()))
+        peers = node.model.peers(node.name)
+        return Move(group, index, node.name, peers, because, former, judges)
+
+    def _spend(self, node: Node, move: Move) -> bool:
+        """Use up a cause of a start, if all starts so far can have one of their own."""
+        possible: list[_Use] = []
+        for number, cause in reversed(list(enumerate(self._causes))):
+            fits = cause.fault is None or move.fits(cause.fault)
+            if fits and not self._void(cause, node, move.group):
+                possible += [(number, *use) for use in self._uses(cause, node, move)]
+        self._possible.append(possible)
+        return self._find_use(len(self._possible) - 1, set())
+
+    def _find_use(self, start: int, tried: set[_Use]) -> bool:
+        """Find a use for a start that is free, or whose start can take another one."""
+        for use in self._possible[start]:
+            if use in tried:
                 continue
-            if self._void(cause, node, group):
-                continue
-            for use in self._uses(cause, node, group, failback):
-                if use not in cause.used:
-                    cause.used.add(use)
-                    return True
+            tried.add(use)
+            if use not in self._used or self._find_use(self._used[use], tried):
+                self._used[use] = start
+                return True
         return False
 
-    def _uses(
-        self, cause: _Cause, node: Node, group: GroupName, failback: bool
-    ) -> list[tuple[object, ...]]:
+    def _uses(self, cause: _Cause, node: Node, move: Move) -> list[_Use]:
         """Return what one cause may be used for by this start."""
-        once = (group, "failback") if failback else (group, node.name)
-        uses: list[tuple[object, ...]] = [once]
-        if cause.kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
+        kind = None if cause.fault is None else cause.fault.kind
+        once = (move.group, "failback" if move.failback else "move")
+        uses: list[_Use] = [once]
+        if kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
             uses.append((*once, "back"))
-        if cause.kind in _REPEATING:
+        if kind is None:  # It ends many things, for every node.
+            uses.append((*once, move.node))
+        if kind in REPEATING:
             silences = (self.hearing.last_of(node.name, peer) for peer in node.model.nodes)
-            uses.append((group, failback, node.name, *silences))
+            uses.append((*once, move.node, *silences))
         return uses
 
     def _void(self, cause: _Cause, node: Node, group: GroupName) -> bool:

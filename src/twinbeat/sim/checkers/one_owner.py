@@ -131,6 +131,10 @@ class OneOwner(Checker):
         if others and self._last_start.get(group, [name])[-1] != name:
             self._last_joined[group] = name
             self._note_lost(self.world.nodes[name], group)
+        elif others:  # Its lease may have lapsed since it started, and it lost the other meanwhile.
+            node = self.world.nodes[name]
+            lost = {(name, group, other) for other in others if self._lost(node, other)}
+            self._lost_all |= lost
         for other in sorted(others):
             one, two = sorted((name, other))
             self._judge((group, one, two), self.world.now)

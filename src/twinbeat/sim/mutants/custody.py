@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twinbeat.core import beat, group
+from twinbeat.core import group
 from twinbeat.core.beat import Custody, GroupView
 from twinbeat.core.effects import Effect, Silence
 from twinbeat.core.group import Group
@@ -92,9 +92,8 @@ def _says_stopped(real: Callable[[Group], list[Effect]]) -> Callable[[Group], li
     return clear
 
 
-def _holds_but(*free: Custody) -> Patch:
-    holding = (Custody.STOPPED, Custody.CLAIMING, *free)
-    return Patch(beat, "_HOLDING_NOTHING", lambda _: holding)
+def _holds_nothing(custody: Custody) -> Patch:
+    return Patch(custody, "holds", lambda _: False)
 
 
 def _without_silence(real: Callable[..., list[Effect]]) -> Callable[..., list[Effect]]:
@@ -187,17 +186,17 @@ MUTANTS = (
     Mutant(
         name="starting-holds-nothing",
         breaks="a node that starts a group does not count as holding it",
-        patches=(_holds_but(Custody.STARTING),),
+        patches=(_holds_nothing(Custody.STARTING),),
     ),
     Mutant(
         name="stopping-holds-nothing",
         breaks="a node that stops a group does not count as holding it",
-        patches=(_holds_but(Custody.STOPPING),),
+        patches=(_holds_nothing(Custody.STOPPING),),
     ),
     Mutant(
         name="unknown-holds-nothing",
         breaks="a node that has not probed a group does not count as holding it",
-        patches=(_holds_but(Custody.UNKNOWN),),
+        patches=(_holds_nothing(Custody.UNKNOWN),),
         seeds=0,
     ),
     Mutant(

@@ -1,0 +1,121 @@
+"""Which fault or command can have brought about a move, by the sentence that the journal gives.
+
+The journal says why a node claimed a group. Each sentence names what must have happened, and to
+whom: who *is dead* must have been stopped, or not been heard; who *left* was restarted; and so on.
+Here the sentence is read again, and held against the kind of a fault and the nodes that it hit.
+"""
+
+from dataclasses import dataclass
+
+from twinbeat.core.units import GroupName, NodeName
+from twinbeat.sim.faults import Fault, FaultKind
+
+MOVES_NOTHING = frozenset({
+    FaultKind.FORGERY, FaultKind.REPLAY, FaultKind.DUPLICATES, FaultKind.DRIFT,
+    FaultKind.RELOAD_TIMERS,
+})  # fmt: skip
+"""What no move may ever come from."""
+
+REPEATING = frozenset({
+    FaultKind.LOSS, FaultKind.DELAY, FaultKind.CLOG, FaultKind.CUT_PATH, FaultKind.CUT_PAIR,
+    FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
+    FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT, FaultKind.FENCING_FAILS,
+    FaultKind.FENCING_HANGS, FaultKind.FENCING_HANGS_LATE, FaultKind.FENCING_LIES,
+    FaultKind.SLOW_AGENTS,
+})  # fmt: skip
+"""What goes on for a while, and may silence a node more than once in it."""
+
+_STOPS = frozenset({
+    FaultKind.POWER_OFF, FaultKind.KILL, FaultKind.RESTART, FaultKind.FREEZE,
+    FaultKind.FREEZE_BEFORE_RENEWAL, FaultKind.FREEZE_BEFORE_WRITE, FaultKind.PAUSE,
+    FaultKind.FORGET, FaultKind.SNAPSHOT,
+})  # fmt: skip
+"""What stops a daemon, for a while at least."""
+
+_ON_A_PATH = frozenset({FaultKind.LOSS, FaultKind.DELAY, FaultKind.CLOG, FaultKind.CUT_PATH})
+_BETWEEN_ALL = frozenset({
+    FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
+})  # fmt: skip
+"""What comes between a node and every other: who is not heard by one releases to another."""
+_COMMANDS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.MAINTENANCE})
+"""What an operator moves a group by; a move that waited for the end of maintenance comes then."""
+_FAILURES = frozenset({FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.MONITOR_FAILS})
+_OF_ONE_GROUP = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.RELOAD_RESOURCES})
+"""What concerns the group of the index `size` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A start, as the starter's journal explains it."""
+
+    group: GroupName
+    index: int
+    """The group's place in the configuration."""
+    node: NodeName
+    """Who starts it."""
+    peers: tuple[NodeName, ...]
+    """Its peers, one of which the sentence may name."""
+    because: str
+    former: frozenset[NodeName]
+    """Who owned it before: by the starter's journal, and who started it last."""
+    judges: frozenset[NodeName]
+    """Whose not hearing counts: the starter, and who had somebody fenced."""
+
+    @property
+    def failback(self) -> bool:
+        """Whether it only follows from an earlier move."""
+        back = (f"failback to {self.node}, ", f"{self.node} is the preferred owner")
+        return any(f" released it: {why}" in self.because for why in back)
+
+    def fits(self, fault: Fault) -> bool:
+        """Whether a fault or command can have brought it about."""
+        if fault.kind in MOVES_NOTHING:
+            return False
+        if fault.kind in _OF_ONE_GROUP and fault.size != self.index:
+            return False
+        if fault.kind is FaultKind.CLEANUP:  # It lifts a bar, whatever was said before.
+            return self.node in fault.nodes
+        for peer in self.peers:
+            if self.because.startswith(f"{peer} is dead"):
+                return any(silences(fault, peer, judge) for judge in self.judges)
+            if self.because.startswith(f"{peer} left the cluster"):
+                return fault.kind is FaultKind.RESTART and peer in fault.nodes
+            if self.because == f"it failed on {peer}":
+                return fault.kind in _FAILURES and peer in fault.nodes
+            if self.because == f"{peer} released it: {peer} is in standby":
+                return fault.kind is FaultKind.STANDBY and peer in fault.nodes
+            if self.because == f"{peer} released it: {peer} is leaving":
+                return fault.kind is FaultKind.RESTART and peer in fault.nodes
+            if self.because.startswith(f"{peer} released it: an operator moved it"):
+                return fault.kind in _COMMANDS
+        told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
+        return self.because.startswith(told) and self._concerns(fault)
+
+    def _concerns(self, fault: Fault) -> bool:
+        """Whether it hit who starts the group or who had it; some hit everybody."""
+        if not fault.nodes or fault.kind in _COMMANDS or fault.kind in _BETWEEN_ALL:
+            return True
+        if fault.kind in _FAILURES:  # They drive a group away; once it is cleaned up it comes back.
+            away = self.node not in fault.nodes and not self.former.isdisjoint(fault.nodes)
+            return self.failback or away
+        return not (self.former | {self.node}).isdisjoint(fault.nodes)
+
+
+def silences(fault: Fault, peer: NodeName, judge: NodeName) -> bool:
+    """Whether a fault can keep a judge from hearing a peer."""
+    kind, nodes = fault.kind, fault.nodes
+    if kind in _STOPS or kind is FaultKind.MUTE:
+        return peer in nodes
+    if kind in _ON_A_PATH:
+        return nodes == (peer, judge)
+    if kind is FaultKind.CUT_PAIR:
+        return set(nodes) == {peer, judge}
+    if kind is FaultKind.ISOLATE:
+        return peer in nodes or judge in nodes
+    if kind is FaultKind.DEAFEN:
+        return judge in nodes
+    if kind is FaultKind.SPLIT:
+        return (peer in nodes) != (judge in nodes)
+    if kind is FaultKind.SPLIT_ONE_WAY:
+        return peer in nodes and judge not in nodes
+    return False
