@@ -385,11 +385,15 @@ ATTACKS = (
         )
         for name in ("cap_replay", "cap_replay2", "cap_standby", "cap_stop")
     ),
-    Row(
-        "forged",
-        "orders with a wrong key, from strangers, torn packets and rubbish",
-        sequence(record(), UP, forge(), rest(4), owners(1, 2), THERE_AND_BACK),
-        gap=MOVE,
+    *(
+        Row(
+            f"forged-{name}",
+            f"{name} is sent orders with wrong keys, torn packets and rubbish; a Heartbeat dies of it",
+            sequence(record(), UP, forge(to), rest(4), owners(1, 2), THERE_AND_BACK),
+            pairs=(pair,),
+            gap=MOVE,
+        )
+        for name, to, pair in (("node1", 1, "TC"), ("node2", 2, "CT"))
     ),
 )
 

@@ -24,7 +24,35 @@ class Noise:
         return bool(re.search(self.rows, row) and re.search(self.pattern, text))
 
 
-NOISE: Sequence[Noise] = ()
+NOISE: Sequence[Noise] = (
+    Noise(
+        "^Cannot lock ourselves into memory",
+        "Where memory may not be locked it says so, at each start.",
+    ),
+    Noise(
+        "bcast_write: Unable to send|write_child: write failure",
+        "A node that loses power loses its cables a moment before its processes.",
+        "crash|restart|replay-to-survivor|recording",
+    ),
+    Noise(
+        "msg2string: Message with zero fields", "Its FIFO loses an order of its own tools at times."
+    ),
+    Noise(
+        "^(authtoken does not match|netstring authentication failed|MSG)",
+        "While the nodes sign with different keys, it checks with the wrong one.",
+        "^rotation",
+    ),
+    Noise(
+        "^Cluster node .* returning after partition",
+        "That is what happened.",
+        "^partition",
+    ),
+    Noise(
+        "^Late heartbeat: Node .* deadtime",
+        "The first heartbeat after a partition is later than the deadtime.",
+        "^partition",
+    ),
+)
 
 
 def unusual(row: str, lines: Iterable[LogLine]) -> list[str]:

@@ -32,6 +32,8 @@ PATIENCE_S = 45.0
 HEALED = 1500 * kernel.MS
 """How long two may still answer after a partition was healed: until a heartbeat passed."""
 ANSWER_S = 5.0
+LOST, TRIES, FIFO_S = "Message with zero fields", 3, 0.3
+"""What Heartbeat says when it lost an order that a tool wrote, and for how long to look for it."""
 SHARES = {"all": "lf", "local": "l", "foreign": "f", "failback": "f"}
 WORDS = {(1, 1): ("all", "none"), (1, 2): ("local", "local"),
          (2, 1): ("foreign", "foreign"), (2, 2): ("none", "all")}  # fmt: skip
@@ -308,7 +310,7 @@ def takeover(number: int, share: str) -> Deed:
 async def _move(rig: Rig, number: int, share: str, away: bool) -> None:
     daemon = rig.node(number).daemon
     if isinstance(daemon, HeartbeatDaemon):
-        await daemon.tool(str(TOOLS / ("hb_standby" if away else "hb_takeover")), share)
+        await _tool(rig.node(number), daemon, "hb_standby" if away else "hb_takeover", share)
         return
     mine, theirs = (ADDRESSES if number == 1 else ADDRESSES[::-1])[:2]
     # `hb_takeover failback` makes the other node give everything.
@@ -320,6 +322,17 @@ async def _move(rig: Rig, number: int, share: str, away: bool) -> None:
         for group in groups:
             if status["groups"][group]["owner"] != to:
                 await client.handover(group, to)
+
+
+async def _tool(node: Node, daemon: HeartbeatDaemon, name: str, share: str) -> None:
+    """Run one of Heartbeat's tools, again where Heartbeat lost what it wrote into the FIFO."""
+    for _ in range(TRIES):
+        await daemon.tool(str(TOOLS / name), share)
+        written = kernel.now()
+        await asyncio.sleep(FIFO_S)
+        node.read_log()
+        if not any(LOST in line.text for line in node.lines if line.at >= written):
+            return
 
 
 def cut() -> Deed:
