@@ -388,7 +388,7 @@ ATTACKS = (
     *(
         Row(
             f"forged-{name}",
-            f"{name} is sent orders with wrong keys, torn packets and rubbish; a Heartbeat dies of it",
+            f"{name} is sent wrongly signed orders and torn packets; Heartbeat dies of it",
             sequence(record(), UP, forge(to), rest(4), owners(1, 2), THERE_AND_BACK),
             pairs=(pair,),
             gap=MOVE,

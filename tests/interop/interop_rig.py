@@ -8,6 +8,7 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,7 +35,6 @@ HEALED = 1500 * kernel.MS
 ANSWER_S = 5.0
 LOST, TRIES, FIFO_S = "Message with zero fields", 3, 0.3
 """What Heartbeat says when it lost an order that a tool wrote, and for how long to look for it."""
-SHARES = {"all": "lf", "local": "l", "foreign": "f", "failback": "f"}
 WORDS = {(1, 1): ("all", "none"), (1, 2): ("local", "local"),
          (2, 1): ("foreign", "foreign"), (2, 2): ("none", "all")}  # fmt: skip
 """What `cl_status rscstatus` says on node1 and node2, by who has the one and the other group."""
@@ -298,30 +298,27 @@ def thaw(number: int) -> Deed:
 
 
 def standby(number: int, share: str) -> Deed:
-    """Let a node give a share away: `hb_standby SHARE`, or the handovers that mean the same."""
-    return Deed(f"node{number}: hb_standby {share}", lambda rig: _move(rig, number, share, True))
+    """Let a node give a share away: `hb_standby SHARE`, the tool of its own program."""
+    return _order(number, "hb_standby", share)
 
 
 def takeover(number: int, share: str) -> Deed:
-    """Let a node take a share: `hb_takeover SHARE`, or the handovers that mean the same."""
-    return Deed(f"node{number}: hb_takeover {share}", lambda rig: _move(rig, number, share, False))
+    """Let a node take a share: `hb_takeover SHARE`, the tool of its own program."""
+    return _order(number, "hb_takeover", share)
 
 
-async def _move(rig: Rig, number: int, share: str, away: bool) -> None:
+def _order(number: int, name: str, share: str) -> Deed:
+    return Deed(f"node{number}: {name} {share}", lambda rig: _move(rig, number, name, share))
+
+
+async def _move(rig: Rig, number: int, name: str, share: str) -> None:
     daemon = rig.node(number).daemon
     if isinstance(daemon, HeartbeatDaemon):
-        await _tool(rig.node(number), daemon, "hb_standby" if away else "hb_takeover", share)
+        await _tool(rig.node(number), daemon, name, share)
         return
-    mine, theirs = (ADDRESSES if number == 1 else ADDRESSES[::-1])[:2]
-    # `hb_takeover failback` makes the other node give everything.
-    shares = SHARES[share] if away or share != "failback" else "lf"
-    groups = [mine] * ("l" in shares) + [theirs] * ("f" in shares)
-    to = daemon.other.name if away else daemon.seat.name
-    async with Client(daemon.place.socket, ANSWER_S) as client:
-        status = await client.status()
-        for group in groups:
-            if status["groups"][group]["owner"] != to:
-                await client.handover(group, to)
+    tool = f"twinbeat.cli.heartbeat.{name}"
+    where = f"TWINBEAT_SOCKET={daemon.place.socket}"
+    await topology.command("env", where, sys.executable, "-m", tool, share)
 
 
 async def _tool(node: Node, daemon: HeartbeatDaemon, name: str, share: str) -> None:
