@@ -8,7 +8,7 @@ The one group, `web`, prefers node1, the other one node2. `owners 1 2` is both a
 from dataclasses import dataclass
 
 from interop_attacks import forge, record, recording, replay
-from interop_pairs import MIXED, PAIRS, Pair, Setup
+from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
 from interop_rig import (
     Deed,
     boot,
@@ -82,17 +82,19 @@ COLD = (
         "late-second",
         "node2 is started when node1 has taken everything",
         sequence(start(1), owners(1, 1), start(2), owners(1, 2), CALM),
+        Setup(timing=LATE),
     ),
     Row(
         "late-first",
         "node1 is started when node2 has taken everything",
         sequence(start(2), owners(2, 2), start(1), owners(1, 2), CALM),
+        Setup(timing=LATE),
     ),
     Row(
         "late-first-off",
         "the same without failback: everything stays",
         sequence(start(2), owners(2, 2), start(1), rest(15), owners(2, 2)),
-        OFF,
+        Setup(failback="off", timing=LATE),
     ),
     Row("cold-start-off", "both are started at once, without failback", UP, OFF),
     Row("cold-start-legacy", "both are started at once, in the legacy mode", UP, LEGACY),
@@ -100,7 +102,7 @@ COLD = (
         "late-first-legacy",
         "node1 is started when node2 has taken everything, in the legacy mode",
         sequence(start(2), owners(2, 2), start(1), owners(1, 2), CALM),
-        LEGACY,
+        Setup(failback="legacy", timing=LATE),
     ),
 )
 

@@ -26,6 +26,11 @@ class Noise:
 
 NOISE: Sequence[Noise] = (
     Noise(
+        "^Both machines own ",
+        "What twinbeat finds when it was parted from a Heartbeat, which holds everything by then.",
+        "^(partition|frozen)",
+    ),
+    Noise(
         "^Cannot lock ourselves into memory",
         "Where memory may not be locked it says so, at each start.",
     ),
@@ -45,12 +50,12 @@ NOISE: Sequence[Noise] = (
     Noise(
         "^Cluster node .* returning after partition",
         "That is what happened.",
-        "^partition",
+        "^(partition|frozen)",
     ),
     Noise(
         "^Late heartbeat: Node .* deadtime",
         "The first heartbeat after a partition is later than the deadtime.",
-        "^partition",
+        "^(partition|frozen)",
     ),
 )
 
