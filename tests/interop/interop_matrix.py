@@ -60,6 +60,8 @@ OFF, LEGACY = Setup(failback="off"), Setup(failback="legacy")
 UP = sequence(start(1), start(2), owners(1, 2), calm())
 LONG = sequence(UP, rest(4))
 """Up, and past the first seconds, in which Heartbeat asks its peers for more patience."""
+AT_ONE = owners(1, 2, (1, 1), (2, 2))
+"""Whoever it is."""
 CALM = sequence(rest(3), owners(1, 2))
 THERE_AND_BACK = sequence(
     standby(1, "local"), owners(2, 2), calm(), takeover(1, "local"), owners(1, 2)
@@ -273,8 +275,8 @@ NETWORK = (
     ),
     Row(
         "partition-off",
-        "the same without failback: somebody alone serves in the end",
-        sequence(LONG, cut(), both_serve(), rest(3), heal(), owners(1, 2), CALM),
+        "the same without failback: two Heartbeats begin anew, twinbeat goes on with everything",
+        sequence(LONG, cut(), both_serve(), rest(3), heal(), AT_ONE, rest(12), AT_ONE),
         OFF,
     ),
     Row(
