@@ -33,7 +33,7 @@ PATIENCE_S = 45.0
 HEALED = 1500 * kernel.MS
 """How long two may still answer after a partition was healed: until a heartbeat passed."""
 ANSWER_S = 5.0
-LOST, TRIES, FIFO_S = "Message with zero fields", 3, 0.3
+LOST, TRIES, FIFO_S = "Message with zero fields", 3, 1.0
 """What Heartbeat says when it lost an order that a tool wrote, and for how long to look for it."""
 WORDS = {(1, 1): ("all", "none"), (1, 2): ("local", "local"),
          (2, 1): ("foreign", "foreign"), (2, 2): ("none", "all")}  # fmt: skip

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 from rich.console import Console
 
@@ -22,7 +23,7 @@ from .main import positive
 from .topology import SEATS, BuildError
 from .twinbeat_daemon import TwinbeatDaemon
 
-MACHINE = f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
+MACHINE = f"{date.today()}, Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
 WIDTH = 160
 """Columns of the table where no terminal says otherwise."""
 PARTS = ("moves", "idle", "load", "migration", "beats")
@@ -45,9 +46,8 @@ def main(argv: list[str]) -> int:
             peers.install()
         rivals = peers.installed() if options.peers is None else peers.named(options.peers)
         out = open(options.json, "w", encoding="utf-8") if options.json else None  # noqa: SIM115
-        page = open(options.write, "r+", encoding="utf-8") if options.write else None  # noqa: SIM115
-        before = page.read() if page is not None else ""
-        markdown.replaced(before, "") if page is not None else None
+        if options.write is not None:
+            markdown.write(options.write, ())
     except (OSError, ValueError, peers.NotThere) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -60,11 +60,8 @@ def main(argv: list[str]) -> int:
         bench = _Bench(kinds, options, console)
         asyncio.run(bench.measure())
         bench.tell()
-        if page is not None:
-            page.seek(0)
-            print(markdown.replaced(before, markdown.written(bench.tables)), end="", file=page)
-            page.truncate()
-            page.flush()
+        if options.write is not None:
+            markdown.write(options.write, bench.tables)
         if out is not None:
             print(json.dumps(bench.json(), indent=2), file=out, flush=True)
         return 1 if bench.problems else 0
@@ -96,7 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--idle", type=positive, default=20, metavar="SECONDS", help="default 20")
     add("--load", type=positive, default=60, metavar="SECONDS", help="default 60")
     add("--json", metavar="FILE", help="write every run as JSON")
-    add("--write", metavar="FILE", help="write the tables into a page, between its two marks")
+    add(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the tables into a page, between its two marks; what was not measured stays",
+    )
     return parser
 
 
@@ -129,9 +131,8 @@ class _Bench:
     @property
     def tables(self) -> list[Table]:
         """Every table that was measured."""
-        first = Table(
-            f"All with the usual timers ({MACHINE})", _entrants(self.kinds, FAST), self.figures
-        )
+        title = "All with the usual timers"
+        first = Table(title, MACHINE, _entrants(self.kinds, FAST), self.figures)
         return [first, *self.more] if self.figures else self.more
 
     async def measure(self) -> None:
@@ -167,17 +168,13 @@ class _Bench:
     async def _migration(self, say: measures.Say) -> None:
         if HeartbeatDaemon not in self.kinds:
             return
-        title = (
-            f"A cluster on its way from Heartbeat to twinbeat: node1 owns, then node2 ({MACHINE})"
-        )
+        title = "A cluster on its way from Heartbeat to twinbeat"
         await self._course(title, MIGRATION, FAST, measures.MIGRATING, say)
 
     async def _beats(self, say: measures.Say) -> None:
         if KeepalivedDaemon not in self.kinds:
             return
-        title = (
-            f"Heartbeats every 100 ms, and the same time until a failure is detected ({MACHINE})"
-        )
+        title = "Heartbeats every 100 ms"
         await self._course(title, (TwinbeatDaemon, KeepalivedDaemon), BEATS, measures.BEATS, say)
 
     async def _course(
@@ -189,7 +186,7 @@ class _Bench:
         say: measures.Say,
     ) -> None:
         figures, problems = await measures.moves(kinds, timing, self.options.runs, say, course)
-        self.more.append(Table(title, _entrants(kinds, timing), figures))
+        self.more.append(Table(title, MACHINE, _entrants(kinds, timing), figures))
         self.problems += problems
 
     def _take(self, figures: Sequence[Figure], problems: Sequence[str] = ()) -> None:

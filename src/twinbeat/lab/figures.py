@@ -109,13 +109,15 @@ class Table:
     """Some figures of some contenders."""
 
     title: str
+    note: str
+    """Where and when they were measured."""
     entrants: Sequence[Entrant]
     figures: Sequence[Figure]
 
 
 def drawing(table: Table) -> rich.table.Table:
     """Draw a table for a terminal: a row per figure, a column per contender."""
-    drawn = rich.table.Table(title=table.title)
+    drawn = rich.table.Table(title=f"{table.title}: {table.note}")
     drawn.add_column("", no_wrap=True)
     drawn.add_column("target", justify="right")
     for entrant in table.entrants:
@@ -153,6 +155,7 @@ def as_json(table: Table) -> Mapping[str, Any]:
     """Return every run of every contender."""
     return {
         "title": table.title,
+        "note": table.note,
         "contenders": {
             entrant.title: {
                 "version": entrant.version,

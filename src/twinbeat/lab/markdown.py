@@ -1,4 +1,7 @@
-"""The bench's tables as Markdown, written into a page between two marks."""
+"""The bench's tables as Markdown, written into a page between two marks.
+
+Tables that were not measured this time stay as they are.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +10,12 @@ from .figures import Figure, Table
 
 BEGIN = "<!-- generated: ./dev bench --write"
 END = "<!-- end of what is generated -->"
+HEAD = "### "
 VERDICTS = {True: "**{}**", False: "{}, missed", None: "{}"}
 
 
-def written(tables: Sequence[Table]) -> str:
-    """Return all tables, each under its title."""
-    return "\n\n".join(_table(table) for table in tables)
-
-
-def _table(table: Table) -> str:
+def section(table: Table) -> str:
+    """Return a table under its title."""
     heads = ["", "bound", *(f"{e.title} {e.version}".strip() for e in table.entrants)]
     rows = [
         heads,
@@ -27,7 +27,8 @@ def _table(table: Table) -> str:
             for figure in table.figures
         ),
     ]
-    return "\n".join([f"### {table.title}", "", *(f"| {' | '.join(row)} |" for row in rows)])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"{HEAD}{table.title}", "", table.note, "", *lines])
 
 
 def _cell(figure: Figure, title: str) -> str:
@@ -35,16 +36,21 @@ def _cell(figure: Figure, title: str) -> str:
     return "" if score is None else VERDICTS[figure.verdict(title)].format(score.text)
 
 
-def replaced(page: str, text: str) -> str:
-    """Return a page with a text between its marks; raises `ValueError` when it has none."""
+def replaced(page: str, tables: Sequence[Table]) -> str:
+    """Return a page with these tables; raises `ValueError` when it has no marks for them."""
     before, mark, rest = page.partition(BEGIN)
-    line, newline, _ = rest.partition("\n")
-    _, end, after = rest.partition(END)
+    line, newline, rest = rest.partition("\n")
+    old, end, after = rest.partition(END)
     if not (mark and newline and end):
-        raise ValueError(f"it has no lines {BEGIN!r} and {END!r}")
-    return f"{before}{mark}{line}\n\n{text}\n\n{end}{after}"
+        raise ValueError(f"it has no lines that begin with {BEGIN!r} and {END!r}")
+    sections = {
+        text.partition("\n")[0]: f"{HEAD}{text.strip()}"
+        for text in f"\n{old}".split(f"\n{HEAD}")[1:]
+    }
+    sections |= {table.title: section(table) for table in tables}
+    return "\n\n".join([f"{before}{mark}{line}", *sections.values(), f"{end}{after}"])
 
 
-def write(path: Path, text: str) -> None:
-    """Put a text between the marks of a page; raises `OSError` and `ValueError`."""
-    path.write_text(replaced(path.read_text(encoding="utf-8"), text), encoding="utf-8")
+def write(path: Path, tables: Sequence[Table]) -> None:
+    """Put tables into a page; raises `OSError`, and `ValueError` when it has no marks for them."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
