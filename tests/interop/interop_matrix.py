@@ -327,10 +327,13 @@ def _setups() -> tuple[Row, ...]:
     )
 
 
+ROTATED = Setup(key="a-secret-that-is-old")
+
+
 def _rotation(first: int, second: int) -> tuple[Deed, ...]:
-    old, new = "1 sha1 oldsecret\n", "2 sha1 newsecret\n"
+    old, new = f"1 sha1 {ROTATED.key}\n", "2 sha1 a-secret-that-is-new\n"
     return sequence(
-        *(keys(f"auth 1\n{old}", 1, 2), rest(1), keys(f"auth 1\n{old}{new}", 1, 2), rest(2)),
+        *(keys(f"auth 1\n{old}{new}", 1, 2), rest(2)),
         *(keys(f"auth 2\n{old}{new}", first), keys(f"auth 2\n{old}{new}", second), rest(2)),
         *(keys(f"auth 2\n{new}", 1, 2), rest(3)),
     )
@@ -341,12 +344,14 @@ ATTACKS = (
         "rotation-first",
         "the key is changed, on node1 first",
         sequence(LONG, _rotation(1, 2), owners(1, 2), THERE_AND_BACK),
+        ROTATED,
         gap=MOVE,
     ),
     Row(
         "rotation-second",
         "the key is changed, on node2 first",
         sequence(LONG, _rotation(2, 1), owners(1, 2), THERE_AND_BACK),
+        ROTATED,
         gap=MOVE,
     ),
     Row(

@@ -32,6 +32,8 @@ class Setup:
 
     failback: str = "on"
     auth: str = "sha1"
+    key: str = ""
+    """The secret of key 1, by chance when empty."""
     medium: str = BCAST
     """Lines of ha.cf; {n} is the node's number."""
     more: str = ""

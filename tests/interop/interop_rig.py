@@ -63,7 +63,7 @@ class Rig(Stage):
         await super().__aenter__()
         self.undo = AsyncExitStack()
         self._sampling = asyncio.create_task(self._sample_other())
-        self.write(secrets.token_hex(8))
+        self.write(self.setup.key or secrets.token_hex(8))
         if "serial" in self.setup.medium:
             await self._lay_serial_line()
         return self
@@ -88,6 +88,7 @@ class Rig(Stage):
             (node.place.config / "authkeys").write_text(text)
 
     async def _lay_serial_line(self) -> None:
+        os.makedirs("/run/lock", exist_ok=True)
         ends = [f"pty,raw,echo=0,link=/run/lab/tty{number}" for number in (1, 2)]
         line = await asyncio.create_subprocess_exec("socat", *ends)
         self.undo.callback(line.kill)
