@@ -7,7 +7,8 @@ import struct
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from interop_rig import Deed, Rig
+from interop_deeds import Deed
+from interop_rig import Rig
 
 from twinbeat.core.model import Key, Keyring
 from twinbeat.lab import kernel

@@ -8,13 +8,13 @@ The one group, `web`, prefers node1, the other one node2. `owners 1 2` is both a
 from dataclasses import dataclass
 
 from interop_attacks import forge, record, recording, replay
-from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
-from interop_rig import (
+from interop_deeds import (
     Deed,
     boot,
     both_serve,
     calm,
     cut,
+    cut_from,
     freeze,
     heal,
     keys,
@@ -22,6 +22,7 @@ from interop_rig import (
     lose,
     nobody,
     owners,
+    owners_serve,
     power_off,
     reload,
     rest,
@@ -32,6 +33,7 @@ from interop_rig import (
     takeover,
     thaw,
 )
+from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
 
 PLAIN = Setup()
 
@@ -278,6 +280,12 @@ NETWORK = (
         "the same without failback: two Heartbeats begin anew, twinbeat goes on with everything",
         sequence(LONG, cut(), both_serve(), rest(3), heal(), AT_ONE, rest(12), AT_ONE),
         OFF,
+    ),
+    Row(
+        "one-way",
+        "the owner is no longer heard; its kernel silences it before the Heartbeat takes over",
+        sequence(LONG, cut_from(1), owners_serve(2, 2), rest(3), heal(), owners(1, 2), CALM),
+        pairs=("TC",),
     ),
     Row(
         "short-cut",

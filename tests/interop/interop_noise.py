@@ -28,7 +28,7 @@ NOISE: Sequence[Noise] = (
     Noise(
         "^Both machines own ",
         "What twinbeat finds when it was parted from a Heartbeat, which holds everything by then.",
-        "^(partition|frozen)",
+        "^(partition|frozen|one-way)",
     ),
     Noise(
         "^Cannot lock ourselves into memory",
@@ -50,12 +50,12 @@ NOISE: Sequence[Noise] = (
     Noise(
         "^Cluster node .* returning after partition",
         "That is what happened.",
-        "^(partition|frozen)",
+        "^(partition|frozen|one-way)",
     ),
     Noise(
         "^Late heartbeat: Node .* deadtime",
         "The first heartbeat after a partition is later than the deadtime.",
-        "^(partition|frozen)",
+        "^(partition|frozen|one-way)",
     ),
 )
 
