@@ -301,6 +301,28 @@ async def _reread(node: Node) -> None:
         await client.reload()
 
 
+def midway(deed: Deed) -> Deed:
+    """Do something in the midst of a move: as soon as node1 has let web go."""
+
+    async def play(rig: Rig) -> None:
+        async def let_go() -> bool:
+            return 1 not in rig.serving()[0]
+
+        await rig.until(let_go, PATIENCE_S, "node1 lets web go")
+        await deed.play(rig)
+
+    return Deed(f"{deed.text} midway", play)
+
+
+def together(*deeds: Deed) -> Deed:
+    """Do several things at once."""
+
+    async def play(rig: Rig) -> None:
+        await asyncio.gather(*(deed.play(rig) for deed in deeds))
+
+    return Deed(" and ".join(deed.text for deed in deeds), play)
+
+
 def sequence(*parts: Deed | Sequence[Deed]) -> tuple[Deed, ...]:
     """Join deeds and rows of deeds."""
     return tuple(deed for part in parts for deed in ([part] if isinstance(part, Deed) else part))

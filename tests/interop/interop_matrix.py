@@ -20,6 +20,7 @@ from interop_deeds import (
     keys,
     kill,
     lose,
+    midway,
     nobody,
     owners,
     owners_serve,
@@ -32,6 +33,7 @@ from interop_deeds import (
     stop,
     takeover,
     thaw,
+    together,
 )
 from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
 
@@ -62,8 +64,11 @@ OFF, LEGACY = Setup(failback="off"), Setup(failback="legacy")
 UP = sequence(start(1), start(2), owners(1, 2), calm())
 LONG = sequence(UP, rest(4))
 """Up, and past the first seconds, in which Heartbeat asks its peers for more patience."""
-AT_ONE = owners(1, 2, (1, 1), (2, 2))
+AT_ONE = owners(1, 2, (1, 1), (2, 2), (2, 1))
 """Whoever it is."""
+CALM_AT_ONE = sequence(rest(3), AT_ONE)
+DYING = {n: together(standby(1, "local"), midway(power_off(n))) for n in (1, 2)}
+"""Node1 or node2 dies while web is on its way from the one to the other."""
 CALM = sequence(rest(3), owners(1, 2))
 THERE_AND_BACK = sequence(
     standby(1, "local"), owners(2, 2), calm(), takeover(1, "local"), owners(1, 2)
@@ -251,6 +256,40 @@ ORDERS = (
             *(owners(1, 2),),
         ),
         gap=MOVE,
+    ),
+    Row(
+        "crossing",
+        "both are ordered to give theirs away at the same time",
+        sequence(
+            *(
+                UP,
+                together(standby(1, "local"), standby(2, "local")),
+                rest(12),
+                AT_ONE,
+                CALM_AT_ONE,
+            ),
+            *(takeover(1, "all"), owners(1, 1), calm(), standby(1, "foreign"), owners(1, 2)),
+        ),
+    ),
+    Row(
+        "hasty",
+        "orders come faster than the moves are made",
+        sequence(
+            *(UP, takeover(1, "all"), rest(0.3), takeover(2, "all"), rest(0.3), standby(2, "all")),
+            *(rest(12), AT_ONE, CALM_AT_ONE, takeover(1, "all"), owners(1, 1)),
+        ),
+    ),
+    Row(
+        "taker-dies",
+        "node2 loses power while it takes web from node1",
+        sequence(LONG, DYING[2], owners(1, 1), rest(3), owners(1, 1)),
+        gap=2 * DEATH,
+    ),
+    Row(
+        "giver-dies",
+        "node1 loses power while it gives web to node2",
+        sequence(LONG, DYING[1], owners(2, 2), rest(3), owners(2, 2)),
+        gap=2 * DEATH,
     ),
     Row(
         "orders-off",

@@ -37,7 +37,7 @@ NOISE: Sequence[Noise] = (
     Noise(
         "bcast_write: Unable to send|write_child: write failure",
         "A node that loses power loses its cables a moment before its processes.",
-        "crash|restart|replay-to-survivor|recording",
+        "crash|restart|dies|replay-to-survivor|recording",
     ),
     Noise(
         "msg2string: Message with zero fields", "Its FIFO loses an order of its own tools at times."
