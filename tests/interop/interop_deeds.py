@@ -217,6 +217,19 @@ async def _tool(node: Node, daemon: HeartbeatDaemon, name: str, share: str) -> N
             return
 
 
+def spoil(number: int) -> Deed:
+    """Let the web server's script fail to start on a node; it stops as before."""
+
+    async def play(rig: Rig) -> None:
+        script = rig.node(number).place.config / "resource.d" / "httpd"
+        text = script.read_text().replace(
+            "\ncase $1 in\n", '\n[ "$1" = start ] && exit 1\ncase $1 in\n'
+        )
+        script.write_text(text)
+
+    return Deed(f"httpd no longer starts on node{number}", play)
+
+
 def cut() -> Deed:
     """Part the nodes: no frame passes between them; the client keeps its cables."""
 

@@ -28,6 +28,7 @@ from interop_deeds import (
     reload,
     rest,
     sequence,
+    spoil,
     standby,
     start,
     stop,
@@ -36,6 +37,8 @@ from interop_deeds import (
     together,
 )
 from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
+
+from twinbeat.lab.topology import CLIENT_IP
 
 PLAIN = Setup()
 
@@ -53,6 +56,7 @@ class Row:
     """Seconds that web may be without an echo after both were up; None: it is not bounded."""
 
 
+IPFAIL = "/usr/libexec/heartbeat/ipfail"
 MOVE = 2.0
 """A planned move: two Heartbeats need up to 1.3 s when the machine is busy."""
 DEATH = 5.0
@@ -292,6 +296,11 @@ ORDERS = (
         gap=2 * DEATH,
     ),
     Row(
+        "start-fails",
+        "node1 gives web to node2, which cannot start it: it goes back",
+        sequence(UP, spoil(2), standby(1, "local"), owners(1, 2), CALM),
+    ),
+    Row(
         "orders-off",
         "what an operator moved stays, without failback",
         sequence(
@@ -362,6 +371,10 @@ def _setups() -> tuple[Row, ...]:
         "serial": (
             "a serial line beside the broadcasts",
             Setup(medium="baud 115200\nserial /run/lab/tty{n}\nbcast eth1"),
+        ),
+        "ping-node": (
+            "a ping node, and ipfail on the side of Heartbeat",
+            Setup(more=f"respawn hacluster {IPFAIL}", medium=f"bcast eth1\nping {CLIENT_IP}"),
         ),
         "serial-alone": (
             "a serial line alone",

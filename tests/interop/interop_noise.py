@@ -40,6 +40,16 @@ NOISE: Sequence[Noise] = (
         "crash|restart|dies|replay-to-survivor|recording",
     ),
     Noise(
+        "^No one owns our local resources",
+        "twinbeat says at once that a start failed; two Heartbeats take it for running for 30 s.",
+        "^start-fails",
+    ),
+    Noise(
+        "httpd (did not start|ended)|httpd$|due to failure of httpd",
+        "What twinbeat says of a script that fails.",
+        "^start-fails",
+    ),
+    Noise(
         "msg2string: Message with zero fields", "Its FIFO loses an order of its own tools at times."
     ),
     Noise(
