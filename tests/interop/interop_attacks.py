@@ -7,7 +7,8 @@ import struct
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from interop_rig import Deed, Rig
+from interop_deeds import Deed
+from interop_rig import Rig
 
 from twinbeat.core.model import Key, Keyring
 from twinbeat.lab import kernel
@@ -18,6 +19,7 @@ from twinbeat.wire.message import Field, Message, Value, WireError
 
 ETHERNET, HEADERS = 14, 28
 """Bytes of a frame's own header, and of the IP and UDP headers behind it."""
+BROADCAST = "192.168.10.255"
 BETWEEN_S = 0.005
 CAPTURES = Path(__file__).parents[1] / "wire" / "testdata" / "captures"
 CAPTURED = Keyring(1, {1: Key(1, "sha1", b"SpecSecret")})
@@ -46,11 +48,12 @@ class Tap:
         self.socket.send(frame)
         await asyncio.sleep(BETWEEN_S)
 
-    async def say(self, payload: bytes) -> None:
-        """Send a datagram as node2 would, over what it said before."""
-        source = f"192.168.10.{SEATS[1].last}"
-        model = next(f for f in self.frames if socket.inet_ntoa(f[26:30]) == source)
-        await self.send(model[:ETHERNET] + _datagram(model[26:34], payload))
+    async def say(self, payload: bytes, to: int) -> None:
+        """Send a datagram to one node as the other would."""
+        target, source = SEATS[to - 1], SEATS[2 - to]
+        macs = bytes.fromhex(f"0200000001{target.last}0200000001{source.last}")
+        addresses = socket.inet_aton(f"192.168.10.{source.last}") + socket.inet_aton(BROADCAST)
+        await self.send(macs + struct.pack("!H", ETH_IP) + _datagram(addresses, payload))
 
     def close(self) -> None:
         """Take nothing more in."""
@@ -117,7 +120,8 @@ def recording(name: str) -> Deed:
                 continue
             if message.text("src") != "node2":
                 continue
-            await TAPS[rig].say(encode(Message([_renamed(*f) for f in message.fields]), keyring))
+            renamed = Message([_renamed(*field) for field in message.fields])
+            await TAPS[rig].say(encode(renamed, keyring), 1)
 
     return Deed(f"play the recording {name}", play)
 
@@ -144,8 +148,8 @@ def _payloads(pcap: bytes) -> list[bytes]:
     return found
 
 
-def forge() -> Deed:
-    """Send orders and goodbyes of node2 with a wrong key, from strangers, and rubbish."""
+def forge(to: int) -> Deed:
+    """Send one node orders and goodbyes of the other with wrong keys, torn packets and rubbish."""
 
     async def play(rig: Rig) -> None:
         chance = random.Random(1)
@@ -160,15 +164,15 @@ def forge() -> Deed:
         )
         genuine = TAPS[rig].frames[-1][ETHERNET + HEADERS :]
         for kind, *fields in orders:
-            tail = [("src", SEATS[1].name), ("seq", "ffff"), ("hg", "7fffffff"), ("ts", "1")]
+            tail = [("src", SEATS[2 - to].name), ("seq", "ffff"), ("hg", "7fffffff"), ("ts", "1")]
             message = Message([("t", kind), *fields, *tail])
             for keyring in (wrong, unknown):
-                await TAPS[rig].say(encode(message, keyring))
+                await TAPS[rig].say(encode(message, keyring), to)
         for _ in range(RUBBISH):
             torn = bytearray(genuine[: chance.randrange(1, len(genuine))])
             torn[chance.randrange(len(torn))] ^= 1 << chance.randrange(8)
-            await TAPS[rig].say(bytes(torn))
+            await TAPS[rig].say(bytes(torn), to)
         for rubbish in (b"", b"\0", b">>>\n", b"###\n%%%\n", b"###\n99999999:", b"x" * 1400):
-            await TAPS[rig].say(rubbish)
+            await TAPS[rig].say(rubbish, to)
 
-    return Deed("send forgeries and rubbish", play)
+    return Deed(f"send forgeries and rubbish to node{to}", play)

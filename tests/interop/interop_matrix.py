@@ -8,30 +8,37 @@ The one group, `web`, prefers node1, the other one node2. `owners 1 2` is both a
 from dataclasses import dataclass
 
 from interop_attacks import forge, record, recording, replay
-from interop_pairs import MIXED, PAIRS, Pair, Setup
-from interop_rig import (
+from interop_deeds import (
     Deed,
     boot,
     both_serve,
     calm,
     cut,
+    cut_from,
     freeze,
     heal,
     keys,
     kill,
     lose,
+    midway,
     nobody,
     owners,
+    owners_serve,
     power_off,
     reload,
     rest,
     sequence,
+    spoil,
     standby,
     start,
     stop,
     takeover,
     thaw,
+    together,
 )
+from interop_pairs import LATE, MIXED, PAIRS, Pair, Setup
+
+from twinbeat.lab.topology import CLIENT_IP
 
 PLAIN = Setup()
 
@@ -49,6 +56,7 @@ class Row:
     """Seconds that web may be without an echo after both were up; None: it is not bounded."""
 
 
+IPFAIL = "/usr/libexec/heartbeat/ipfail"
 MOVE = 2.0
 """A planned move: two Heartbeats need up to 1.3 s when the machine is busy."""
 DEATH = 5.0
@@ -60,6 +68,11 @@ OFF, LEGACY = Setup(failback="off"), Setup(failback="legacy")
 UP = sequence(start(1), start(2), owners(1, 2), calm())
 LONG = sequence(UP, rest(4))
 """Up, and past the first seconds, in which Heartbeat asks its peers for more patience."""
+AT_ONE = owners(1, 2, (1, 1), (2, 2), (2, 1))
+"""Whoever it is."""
+CALM_AT_ONE = sequence(rest(3), AT_ONE)
+DYING = {n: together(standby(1, "local"), midway(power_off(n))) for n in (1, 2)}
+"""Node1 or node2 dies while web is on its way from the one to the other."""
 CALM = sequence(rest(3), owners(1, 2))
 THERE_AND_BACK = sequence(
     standby(1, "local"), owners(2, 2), calm(), takeover(1, "local"), owners(1, 2)
@@ -82,17 +95,19 @@ COLD = (
         "late-second",
         "node2 is started when node1 has taken everything",
         sequence(start(1), owners(1, 1), start(2), owners(1, 2), CALM),
+        Setup(timing=LATE),
     ),
     Row(
         "late-first",
         "node1 is started when node2 has taken everything",
         sequence(start(2), owners(2, 2), start(1), owners(1, 2), CALM),
+        Setup(timing=LATE),
     ),
     Row(
         "late-first-off",
         "the same without failback: everything stays",
         sequence(start(2), owners(2, 2), start(1), rest(15), owners(2, 2)),
-        OFF,
+        Setup(failback="off", timing=LATE),
     ),
     Row("cold-start-off", "both are started at once, without failback", UP, OFF),
     Row("cold-start-legacy", "both are started at once, in the legacy mode", UP, LEGACY),
@@ -100,7 +115,7 @@ COLD = (
         "late-first-legacy",
         "node1 is started when node2 has taken everything, in the legacy mode",
         sequence(start(2), owners(2, 2), start(1), owners(1, 2), CALM),
-        LEGACY,
+        Setup(failback="legacy", timing=LATE),
     ),
 )
 
@@ -247,6 +262,45 @@ ORDERS = (
         gap=MOVE,
     ),
     Row(
+        "crossing",
+        "both are ordered to give theirs away at the same time",
+        sequence(
+            *(
+                UP,
+                together(standby(1, "local"), standby(2, "local")),
+                rest(12),
+                AT_ONE,
+                CALM_AT_ONE,
+            ),
+            *(takeover(1, "all"), owners(1, 1), calm(), standby(1, "foreign"), owners(1, 2)),
+        ),
+    ),
+    Row(
+        "hasty",
+        "orders come faster than the moves are made",
+        sequence(
+            *(UP, takeover(1, "all"), rest(0.3), takeover(2, "all"), rest(0.3), standby(2, "all")),
+            *(rest(12), AT_ONE, CALM_AT_ONE, takeover(1, "all"), owners(1, 1)),
+        ),
+    ),
+    Row(
+        "taker-dies",
+        "node2 loses power while it takes web from node1",
+        sequence(LONG, DYING[2], owners(1, 1), rest(3), owners(1, 1)),
+        gap=2 * DEATH,
+    ),
+    Row(
+        "giver-dies",
+        "node1 loses power while it gives web to node2",
+        sequence(LONG, DYING[1], owners(2, 2), rest(3), owners(2, 2)),
+        gap=2 * DEATH,
+    ),
+    Row(
+        "start-fails",
+        "node1 gives web to node2, which cannot start it: it goes back",
+        sequence(UP, spoil(2), standby(1, "local"), owners(1, 2), CALM),
+    ),
+    Row(
         "orders-off",
         "what an operator moved stays, without failback",
         sequence(
@@ -271,9 +325,15 @@ NETWORK = (
     ),
     Row(
         "partition-off",
-        "the same without failback: somebody alone serves in the end",
-        sequence(LONG, cut(), both_serve(), rest(3), heal(), owners(1, 2), CALM),
+        "the same without failback: two Heartbeats begin anew, twinbeat goes on with everything",
+        sequence(LONG, cut(), both_serve(), rest(3), heal(), AT_ONE, rest(12), AT_ONE),
         OFF,
+    ),
+    Row(
+        "one-way",
+        "the owner is no longer heard; its kernel silences it before the Heartbeat takes over",
+        sequence(LONG, cut_from(1), owners_serve(2, 2), rest(3), heal(), owners(1, 2), CALM),
+        pairs=("TC",),
     ),
     Row(
         "short-cut",
@@ -312,6 +372,10 @@ def _setups() -> tuple[Row, ...]:
             "a serial line beside the broadcasts",
             Setup(medium="baud 115200\nserial /run/lab/tty{n}\nbcast eth1"),
         ),
+        "ping-node": (
+            "a ping node, and ipfail on the side of Heartbeat",
+            Setup(more=f"respawn hacluster {IPFAIL}", medium=f"bcast eth1\nping {CLIENT_IP}"),
+        ),
         "serial-alone": (
             "a serial line alone",
             Setup(medium="baud 115200\nserial /run/lab/tty{n}"),
@@ -323,10 +387,13 @@ def _setups() -> tuple[Row, ...]:
     )
 
 
+ROTATED = Setup(key="a-secret-that-is-old")
+
+
 def _rotation(first: int, second: int) -> tuple[Deed, ...]:
-    old, new = "1 sha1 oldsecret\n", "2 sha1 newsecret\n"
+    old, new = f"1 sha1 {ROTATED.key}\n", "2 sha1 a-secret-that-is-new\n"
     return sequence(
-        *(keys(f"auth 1\n{old}", 1, 2), rest(1), keys(f"auth 1\n{old}{new}", 1, 2), rest(2)),
+        *(keys(f"auth 1\n{old}{new}", 1, 2), rest(2)),
         *(keys(f"auth 2\n{old}{new}", first), keys(f"auth 2\n{old}{new}", second), rest(2)),
         *(keys(f"auth 2\n{new}", 1, 2), rest(3)),
     )
@@ -337,12 +404,14 @@ ATTACKS = (
         "rotation-first",
         "the key is changed, on node1 first",
         sequence(LONG, _rotation(1, 2), owners(1, 2), THERE_AND_BACK),
+        ROTATED,
         gap=MOVE,
     ),
     Row(
         "rotation-second",
         "the key is changed, on node2 first",
         sequence(LONG, _rotation(2, 1), owners(1, 2), THERE_AND_BACK),
+        ROTATED,
         gap=MOVE,
     ),
     Row(
@@ -385,11 +454,15 @@ ATTACKS = (
         )
         for name in ("cap_replay", "cap_replay2", "cap_standby", "cap_stop")
     ),
-    Row(
-        "forged",
-        "orders with a wrong key, from strangers, torn packets and rubbish",
-        sequence(record(), UP, forge(), rest(4), owners(1, 2), THERE_AND_BACK),
-        gap=MOVE,
+    *(
+        Row(
+            f"forged-{name}",
+            f"{name} is sent wrongly signed orders and torn packets; Heartbeat dies of it",
+            sequence(record(), UP, forge(to), rest(4), owners(1, 2), THERE_AND_BACK),
+            pairs=(pair,),
+            gap=MOVE,
+        )
+        for name, to, pair in (("node1", 1, "TC"), ("node2", 2, "CT"))
     ),
 )
 

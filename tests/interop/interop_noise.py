@@ -24,7 +24,50 @@ class Noise:
         return bool(re.search(self.rows, row) and re.search(self.pattern, text))
 
 
-NOISE: Sequence[Noise] = ()
+NOISE: Sequence[Noise] = (
+    Noise(
+        "^Both machines own ",
+        "What twinbeat finds when it was parted from a Heartbeat, which holds everything by then.",
+        "^(partition|frozen|one-way)",
+    ),
+    Noise(
+        "^Cannot lock ourselves into memory",
+        "Where memory may not be locked it says so, at each start.",
+    ),
+    Noise(
+        "bcast_write: Unable to send|write_child: write failure",
+        "A node that loses power loses its cables a moment before its processes.",
+        "crash|restart|dies|replay-to-survivor|recording",
+    ),
+    Noise(
+        "^No one owns our local resources",
+        "twinbeat says at once that a start failed; two Heartbeats take it for running for 30 s.",
+        "^start-fails",
+    ),
+    Noise(
+        "httpd (did not start|ended)|httpd$|due to failure of httpd",
+        "What twinbeat says of a script that fails.",
+        "^start-fails",
+    ),
+    Noise(
+        "msg2string: Message with zero fields", "Its FIFO loses an order of its own tools at times."
+    ),
+    Noise(
+        "^(authtoken does not match|netstring authentication failed|MSG)",
+        "While the nodes sign with different keys, it checks with the wrong one.",
+        "^rotation",
+    ),
+    Noise(
+        "^Cluster node .* returning after partition",
+        "That is what happened.",
+        "^(partition|frozen|one-way)",
+    ),
+    Noise(
+        "^Late heartbeat: Node .* deadtime",
+        "The first heartbeat after a partition is later than the deadtime.",
+        "^(partition|frozen|one-way)",
+    ),
+)
 
 
 def unusual(row: str, lines: Iterable[LogLine]) -> list[str]:

@@ -17,8 +17,11 @@ PAIRS: tuple[Pair, ...] = ("CC", *MIXED)
 
 SETTLE_S = 1.5
 """After a move Heartbeat refuses another one until its scripts have ended."""
-QUICK = Timing("interop", keepalive=250, warntime=1_000, deadtime=2_000, initdead=5_000)
+QUICK = Timing("interop", keepalive=250, warntime=1_000, deadtime=2_000, initdead=30_000)
 """The fastest that a pair of Heartbeats does reliably here while four pairs run side by side."""
+
+LATE = Timing("late", keepalive=250, warntime=1_000, deadtime=2_000, initdead=8_000)
+"""Where one of the two is started so late that the other must not have waited for it."""
 
 BCAST = "bcast eth1"
 
@@ -29,6 +32,8 @@ class Setup:
 
     failback: str = "on"
     auth: str = "sha1"
+    key: str = ""
+    """The secret of key 1, by chance when empty."""
     medium: str = BCAST
     """Lines of ha.cf; {n} is the node's number."""
     more: str = ""

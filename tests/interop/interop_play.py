@@ -13,10 +13,11 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from interop_deeds import LOST, Deed
 from interop_matrix import BY_NAME, Row
 from interop_noise import unusual
 from interop_pairs import PAIRS, Pair
-from interop_rig import Deed, Rig
+from interop_rig import Rig
 
 from twinbeat.control.protocol import Refused
 from twinbeat.lab import cage, kernel
@@ -45,6 +46,8 @@ class Outcome:
     """Lines of Heartbeat that two Heartbeats would not write; of two Heartbeats, all of them."""
     ours: list[str] = field(default_factory=list)
     """The same of twinbeat's own log."""
+    lost: int = 0
+    """How many orders Heartbeat's FIFO lost."""
     seconds: float = 0.0
     story: list[str] = field(default_factory=list)
     """What was done when, in seconds, and the ends of both logs."""
@@ -90,6 +93,7 @@ async def _deeds(rig: Rig, deeds: tuple[Deed, ...], outcome: Outcome) -> int:
 def _judge(rig: Rig, row: Row, outcome: Outcome) -> None:
     mixed = "T" in outcome.pair
     errors = rig.errors(HeartbeatDaemon)
+    outcome.lost = sum(LOST in line.text for line in errors)
     outcome.errors = unusual(row.name, errors)
     outcome.ours = unusual(row.name, rig.errors(TwinbeatDaemon))
     if not mixed:

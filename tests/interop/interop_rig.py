@@ -1,49 +1,29 @@
-"""The laboratory for mixed pairs: two groups, Heartbeat's own media and keys, deeds and findings.
-
-A *deed* is one thing that is done to the pair, or one thing that must come about. Rows of the
-matrix are made of them (`interop_matrix`).
-"""
+"""The laboratory for mixed pairs: two groups, and Heartbeat's own media and keys."""
 
 import asyncio
 import os
 import secrets
-import signal
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Self
 
-from interop_pairs import KINDS, SETTLE_S, Pair, Setup, ha_cf
+from interop_pairs import KINDS, Pair, Setup, ha_cf
 
 from twinbeat.control.client import Client
 from twinbeat.lab import kernel, topology
-from twinbeat.lab.heartbeat_daemon import TOOLS, HeartbeatDaemon
+from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
 from twinbeat.lab.node import LogLine, Node
 from twinbeat.lab.ownership import Ownership, Standing
 from twinbeat.lab.stage import SAMPLE_S, Stage
-from twinbeat.lab.topology import SEATS, SWITCH, VIRTUAL_IP
+from twinbeat.lab.topology import SEATS, VIRTUAL_IP
 from twinbeat.lab.view import Span
-from twinbeat.scenario import Unmet
 
 OTHER_IP = "192.168.0.141"
 """The second group: an address alone, which prefers node2."""
-PATIENCE_S = 45.0
-"""Within what time an owner must be found: Heartbeat restarts itself after a partition."""
-HEALED = 1500 * kernel.MS
-"""How long two may still answer after a partition was healed: until a heartbeat passed."""
+ADDRESSES = (VIRTUAL_IP, OTHER_IP)
 ANSWER_S = 5.0
-SHARES = {"all": "lf", "local": "l", "foreign": "f", "failback": "f"}
 WORDS = {(1, 1): ("all", "none"), (1, 2): ("local", "local"),
          (2, 1): ("foreign", "foreign"), (2, 2): ("none", "all")}  # fmt: skip
 """What `cl_status rscstatus` says on node1 and node2, by who has the one and the other group."""
-
-
-@dataclass(frozen=True)
-class Deed:
-    """One thing that is done, or that must come about; its text is what people read."""
-
-    text: str
-    play: Callable[["Rig"], Awaitable[None]]
 
 
 class Rig(Stage):
@@ -61,7 +41,7 @@ class Rig(Stage):
         await super().__aenter__()
         self.undo = AsyncExitStack()
         self._sampling = asyncio.create_task(self._sample_other())
-        self.write(secrets.token_hex(8))
+        self.write(self.setup.key or secrets.token_hex(8))
         if "serial" in self.setup.medium:
             await self._lay_serial_line()
         return self
@@ -86,6 +66,7 @@ class Rig(Stage):
             (node.place.config / "authkeys").write_text(text)
 
     async def _lay_serial_line(self) -> None:
+        os.makedirs("/run/lock", exist_ok=True)
         ends = [f"pty,raw,echo=0,link=/run/lab/tty{number}" for number in (1, 2)]
         line = await asyncio.create_subprocess_exec("socat", *ends)
         self.undo.callback(line.kill)
@@ -158,250 +139,3 @@ class Rig(Stage):
         nodes = [node for node in self.nodes if isinstance(node.daemon, program)]
         bad = ("ERROR", "CRIT", "EMERG", "ALERT")
         return [line for node in nodes for line in node.lines if line.level in bad]
-
-
-ADDRESSES = (VIRTUAL_IP, OTHER_IP)
-
-
-# Deeds.
-
-
-def rest(seconds: float) -> Deed:
-    """Let time pass."""
-
-    async def play(rig: Rig) -> None:
-        end = kernel.now() + int(seconds * 1e9)
-        while kernel.now() < end:
-            await asyncio.sleep(SAMPLE_S)
-            await rig.check_daemons()
-
-    return Deed(f"rest {seconds:g} s", play)
-
-
-def start(number: int) -> Deed:
-    """Start a daemon."""
-
-    async def play(rig: Rig) -> None:
-        await rig.node(number).daemon.start()
-
-    return Deed(f"start node{number}", play)
-
-
-def owners(one: int, other: int, within: float = PATIENCE_S) -> Deed:
-    """Wait until each group is served by this node alone, and every daemon says so."""
-
-    async def play(rig: Rig) -> None:
-        words = WORDS[one, other]
-
-        async def so() -> bool:
-            if rig.serving() != ((one,), (other,)) or rig.owner_seen() != SEATS[one - 1].name:
-                return False
-            if rig.setup.failback == "legacy":
-                return True  # Heartbeat says nothing then.
-            told = await rig.told()
-            return all(t in (w, "does not run") for t, w in zip(told, words, strict=True))
-
-        try:
-            await rig.until(so, within, f"web at node{one}, the other group at node{other}")
-        except Unmet as unmet:
-            seen = f"kernels: web at {rig.serving()[0]}, the other at {rig.serving()[1]}"
-            raise Unmet(f"{unmet}; {seen}; rscstatus {await rig.told()}") from None
-
-    return Deed(f"owners {one} {other}", play)
-
-
-def nobody() -> Deed:
-    """Wait until nobody serves."""
-
-    async def play(rig: Rig) -> None:
-        async def so() -> bool:
-            return rig.serving() == ((), ())
-
-        await rig.until(so, PATIENCE_S, "nobody serves")
-
-    return Deed("nobody serves", play)
-
-
-def both_serve() -> Deed:
-    """Wait until a partition has made two owners, as it must without fencing."""
-
-    async def play(rig: Rig) -> None:
-        async def so() -> bool:
-            return rig.serving() == ((1, 2), (1, 2))
-
-        await rig.until(so, PATIENCE_S, "both nodes serve both groups")
-
-    return Deed("both serve", play)
-
-
-def stop(number: int) -> Deed:
-    """Stop a daemon cleanly and wait for its end."""
-
-    async def play(rig: Rig) -> None:
-        node = rig.node(number)
-        try:
-            code = await node.daemon.stop(PATIENCE_S)
-        except TimeoutError:
-            raise Unmet(f"node{number} did not end after SIGTERM") from None
-        if code:
-            raise Unmet(f"node{number} ended with {code}: {node.last_words()}")
-
-    return Deed(f"stop node{number}", play)
-
-
-def power_off(number: int) -> Deed:
-    """Take a node's power."""
-
-    async def play(rig: Rig) -> None:
-        await rig.power_off(rig.node(number))
-
-    return Deed(f"power off node{number}", play)
-
-
-def boot(number: int) -> Deed:
-    """Give a node its power back, and start its daemon."""
-
-    async def play(rig: Rig) -> None:
-        await rig.power_on(rig.node(number))
-        await rig.node(number).daemon.start()
-
-    return Deed(f"boot node{number}", play)
-
-
-def kill(number: int) -> Deed:
-    """Kill a daemon; what it managed lives on."""
-
-    async def play(rig: Rig) -> None:
-        await rig.node(number).daemon.kill()
-
-    return Deed(f"kill the daemon of node{number}", play)
-
-
-def freeze(number: int) -> Deed:
-    """Stop a daemon where it stands."""
-
-    async def play(rig: Rig) -> None:
-        rig.node(number).daemon.freeze()
-
-    return Deed(f"freeze the daemon of node{number}", play)
-
-
-def thaw(number: int) -> Deed:
-    """Let a frozen daemon go on."""
-
-    async def play(rig: Rig) -> None:
-        rig.node(number).daemon.thaw()
-
-    return Deed(f"thaw the daemon of node{number}", play)
-
-
-def standby(number: int, share: str) -> Deed:
-    """Let a node give a share away: `hb_standby SHARE`, or the handovers that mean the same."""
-    return Deed(f"node{number}: hb_standby {share}", lambda rig: _move(rig, number, share, True))
-
-
-def takeover(number: int, share: str) -> Deed:
-    """Let a node take a share: `hb_takeover SHARE`, or the handovers that mean the same."""
-    return Deed(f"node{number}: hb_takeover {share}", lambda rig: _move(rig, number, share, False))
-
-
-async def _move(rig: Rig, number: int, share: str, away: bool) -> None:
-    daemon = rig.node(number).daemon
-    if isinstance(daemon, HeartbeatDaemon):
-        await daemon.tool(str(TOOLS / ("hb_standby" if away else "hb_takeover")), share)
-        return
-    mine, theirs = (ADDRESSES if number == 1 else ADDRESSES[::-1])[:2]
-    # `hb_takeover failback` makes the other node give everything.
-    shares = SHARES[share] if away or share != "failback" else "lf"
-    groups = [mine] * ("l" in shares) + [theirs] * ("f" in shares)
-    to = daemon.other.name if away else daemon.seat.name
-    async with Client(daemon.place.socket, ANSWER_S) as client:
-        status = await client.status()
-        for group in groups:
-            if status["groups"][group]["owner"] != to:
-                await client.handover(group, to)
-
-
-def cut() -> Deed:
-    """Part the nodes: no frame passes between them; the client keeps its cables."""
-
-    async def play(rig: Rig) -> None:
-        rig.cut_since = kernel.now()
-        rig.excused.append(Span(kernel.now(), 2**63))
-        await _rules('iifname "node*" oifname "node*" drop')
-
-    return Deed("cut every cable between the nodes", play)
-
-
-def heal() -> Deed:
-    """Mend the cables."""
-
-    async def play(rig: Rig) -> None:
-        if rig.cut_since is not None:
-            rig.excused[-1] = Span(rig.cut_since, kernel.now() + HEALED)
-        await _rules("")
-
-    return Deed("heal", play)
-
-
-def lose(percent: int) -> Deed:
-    """Lose a part of all heartbeats by chance, in both directions."""
-
-    async def play(rig: Rig) -> None:
-        await _rules(f"udp dport 694 numgen random mod 100 < {percent} drop" if percent else "")
-
-    return Deed(f"lose {percent} % of the heartbeats", play)
-
-
-async def _rules(rule: str) -> None:
-    table = "table bridge cuts\ndelete table bridge cuts\ntable bridge cuts {\n chain forward {\n"
-    text = f"{table}type filter hook forward priority 0;\n{rule}\n}}\n}}\n"
-    await topology.command("ip", "netns", "exec", SWITCH, "nft", "-f", "-", text=text)
-
-
-def keys(text: str, *numbers: int) -> Deed:
-    """Write authkeys on these nodes and have their daemons read them."""
-
-    async def play(rig: Rig) -> None:
-        for number in numbers:
-            node = rig.node(number)
-            # Heartbeat compares times in whole seconds with that of its last reading.
-            path = node.place.config / "authkeys"
-            path.write_text(text)
-            later = path.stat().st_mtime + 2 * (1 + len(rig.marks))
-            os.utime(path, (later, later))
-            rig.mark(f"authkeys of node{number}")
-            await _reread(node)
-
-    return Deed(f"authkeys {' / '.join(text.split(chr(10))[:-1])} on {numbers}", play)
-
-
-def reload(number: int) -> Deed:
-    """Have a daemon read its ha.cf again: Heartbeat begins a new life and keeps its resources."""
-
-    async def play(rig: Rig) -> None:
-        node = rig.node(number)
-        path = node.place.config / "ha.cf"
-        later = path.stat().st_mtime + 10
-        os.utime(path, (later, later))
-        await _reread(node)
-
-    return Deed(f"reload node{number}", play)
-
-
-async def _reread(node: Node) -> None:
-    if isinstance(node.daemon, HeartbeatDaemon):
-        os.kill(node.daemon.pid, signal.SIGHUP)
-        return
-    async with Client(node.place.socket, ANSWER_S) as client:
-        await client.reload()
-
-
-def sequence(*parts: Deed | Sequence[Deed]) -> tuple[Deed, ...]:
-    """Join deeds and rows of deeds."""
-    return tuple(deed for part in parts for deed in ([part] if isinstance(part, Deed) else part))
-
-
-def calm() -> Deed:
-    """Let the pair settle between two moves."""
-    return rest(SETTLE_S)

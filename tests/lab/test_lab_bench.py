@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from twinbeat.lab import bench, peers
-from twinbeat.lab.figures import Entrant, Figure, Score, as_json, table
+from twinbeat.lab.figures import Entrant, Figure, Rival, Score, Table, as_json, drawing
+from twinbeat.lab.markdown import replaced
 
 OURS = Entrant("twinbeat", "0.1", "keepalive 200 ms", 1000)
 THEIRS = Entrant("keepalived", "2.2.7", "advert_int 0.2 s", 721.875)
@@ -37,11 +38,37 @@ def test_a_target_is_ours_and_no_peer_misses_it() -> None:
     assert row.met is None
 
 
+def test_a_rival_of_the_same_run_is_a_bound_for_all_others() -> None:
+    row = Figure("stop", "ms", 50, rival=Rival("heartbeat", 1.2))
+    row.scores = {"heartbeat": Score([90, 100, 110]), "pair": Score([119]), "twinbeat": Score([49])}
+    assert (row.verdict("heartbeat"), row.verdict("pair"), row.met) == (None, True, True)
+    row.scores["pair"], row.scores["twinbeat"] = Score([121]), Score([51])
+    assert (row.verdict("pair"), row.met) == (False, False)
+    row.scores["heartbeat"], row.scores["twinbeat"] = Score([]), Score([49])
+    assert (row.verdict("pair"), row.met) == (None, True)
+    assert row.bound == "50; 1.2 x heartbeat's"
+
+
+def test_a_page_gets_the_tables_between_its_marks() -> None:
+    row = figure(50, 60, 40, 45)
+    row.scores["keepalived"] = Score([140])
+    mark, end = "<!-- generated: ./dev bench --write x -->", "<!-- end of what is generated -->"
+    page = f"a\n{mark}\n\n### there\n\nthen\n\n### here\n\nold\n\n{end}\nb\n"
+    new = replaced(page, [Table("here", "now", [OURS, THEIRS], [row])])
+    assert new.startswith(f"a\n{mark}\n\n### there\n\nthen\n\n### here\n\nnow\n\n| ")
+    assert "| stop: ping gap, ms | 50 | **45 [40..60] n=3** | 140 [140..140] n=1 |\n" in new
+    assert new.endswith(f" |\n\n{end}\nb\n")
+    assert "old" not in new
+    assert replaced(f"{mark}\n{end}", []) == f"{mark}\n\n{end}"
+    with pytest.raises(ValueError, match="no lines"):
+        replaced("nothing", [])
+
+
 def test_the_table_shows_median_spread_and_count_side_by_side() -> None:
     row = figure(50, 16.66, 12, 151.4)
     row.scores["keepalived"] = Score([140.26], failed=2)
     console = Console(width=150, file=io.StringIO(), record=True)
-    console.print(table("here", [OURS, THEIRS], [row]))
+    console.print(drawing(Table("here", "now", [OURS, THEIRS], [row])))
     lines = [
         [cell.strip() for cell in line.split("│")] for line in console.export_text().split("\n")
     ]
@@ -59,7 +86,7 @@ def test_the_table_shows_median_spread_and_count_side_by_side() -> None:
 def test_json_keeps_every_run_and_every_failure() -> None:
     row = figure(10, 20, 40)
     row.of("keepalived").failed += 1
-    told = json.loads(json.dumps(as_json([OURS, THEIRS], [row])))
+    told = json.loads(json.dumps(as_json(Table("here", "now", [OURS, THEIRS], [row]))))
     assert told["contenders"]["keepalived"] == {
         "version": "2.2.7",
         "settings": "advert_int 0.2 s",
@@ -71,9 +98,10 @@ def test_json_keeps_every_run_and_every_failure() -> None:
             "unit": "ms",
             "target": 10,
             "met": False,
+            "bound": "10",
             "scores": {
-                "twinbeat": {"median": 30, "runs": [20, 40], "failed": 0},
-                "keepalived": {"median": None, "runs": [], "failed": 1},
+                "twinbeat": {"median": 30, "runs": [20, 40], "failed": 0, "met": False},
+                "keepalived": {"median": None, "runs": [], "failed": 1, "met": None},
             },
         }
     ]

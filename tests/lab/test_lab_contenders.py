@@ -13,6 +13,7 @@ from twinbeat.lab.contender import Contender
 from twinbeat.lab.files import TIMINGS
 from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
 from twinbeat.lab.keepalived_daemon import KeepalivedDaemon
+from twinbeat.lab.lineup import MIGRATION, Pair
 from twinbeat.lab.ownership import Standing
 from twinbeat.lab.stage import Stage
 from twinbeat.lab.steps import BY_NAME, Player
@@ -31,6 +32,18 @@ def test_all_detect_by_the_timers_of_the_run() -> None:
     assert KeepalivedDaemon(SEATS[0], NORMAL).settings == (
         "VRRPv3, advert_int 1 s, priorities 150 and 100"
     )
+
+
+def test_a_pair_has_one_program_on_each_node() -> None:
+    pair = Pair(HeartbeatDaemon, TwinbeatDaemon)
+    assert pair.title == "heartbeat, twinbeat"
+    assert [type(pair(seat, FAST)) for seat in SEATS] == [HeartbeatDaemon, TwinbeatDaemon]
+    assert [kind.title for kind in MIGRATION] == [
+        "heartbeat",
+        "heartbeat, twinbeat",
+        "twinbeat, heartbeat",
+        "twinbeat",
+    ]
 
 
 def machine() -> Mapping[str, tuple[int, int]]:

@@ -216,6 +216,20 @@ def test_a_rolling_change_of_keys_loses_no_heartbeat(encoding: Encoding) -> None
     assert one.mail.drops() == {"unknown key": 1}
 
 
+def test_what_is_sent_again_is_signed_with_the_key_of_now() -> None:
+    """As Heartbeat does: a receiver may have dropped the old key since the packet was lost."""
+    node, receiver = Node(NODE1, ring(1, 1)), Node(NODE2, ring(2, 2))
+    said = Message([("t", "status"), ("src", NODE2), ("seq", "1"), ("hg", "1")])
+    node.mail.open(codec.encode(said, ring(1, 1)), "eth1")  # A Heartbeat is there.
+    old = node.mail.seal(node.beat(7)).packet(Encoding.NETSTRING)
+    node.mail.believe((NODE1, NODE2), ring(2, 1, 2))
+    again = node.mail.again(7)
+    assert again is not None
+    assert receiver.mail.open(old, "eth1") is None
+    heard = receiver.mail.open(again.packet(Encoding.NETSTRING), "eth1")
+    assert heard == BeatReceived(node.beat(7), LinkName("eth1"))
+
+
 def test_a_key_is_never_verified_with_the_secret_of_the_one_that_signs() -> None:
     """Heartbeat 3.0.6 takes key 2's method and key 1's secret; found on a live pair."""
     node, sender = Node(NODE1, ring(1, 1, 2)), Node(NODE2)

@@ -92,7 +92,8 @@ class NiceFailback(Conversation):
                 held = share(fields.get("rsc_hold"), absent=Share.ALL)
                 self._hear_standby(held or Share.NONE, (fields.get("info") or "").lower(), now)
             case "hb_takeover":
-                self._hear_takeover(share(fields.get("rsc_hold")) or Share.NONE)
+                # Heartbeat's own script passes on no word for `failback`, and no word means all.
+                self._hear_takeover(share(fields.get("rsc_hold")) or Share.ALL)
             case "shutdone":
                 self.tell(f"Received shutdown notice from '{self.peer}'.")
                 self.left, self._phase = True, Phase.NONE

@@ -7,22 +7,29 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 from rich.console import Console
 
-from . import cage, load, measures, peers
+from . import cage, load, markdown, measures, peers
 from .contender import Contender
-from .figures import Entrant, Figure, as_json, table
-from .files import TIMINGS, httpd_kind
+from .figures import Entrant, Figure, Table, as_json, drawing
+from .files import TIMINGS, Timing, httpd_kind
+from .heartbeat_daemon import HeartbeatDaemon
+from .keepalived_daemon import KeepalivedDaemon
+from .lineup import MIGRATION, Kind
 from .main import positive
 from .topology import SEATS, BuildError
 from .twinbeat_daemon import TwinbeatDaemon
 
+MACHINE = f"{date.today()}, Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
 WIDTH = 160
 """Columns of the table where no terminal says otherwise."""
-PARTS = ("moves", "idle", "load")
+PARTS = ("moves", "idle", "load", "migration", "beats")
 FAST = TIMINGS["fast"]
+BEATS = Timing("beats", keepalive=100, warntime=180, deadtime=361, initdead=2_000)
+"""A deadtime that is what keepalived needs to detect a failure with an interval of 100 ms."""
 DESCRIPTION = """\
 Measure, in the laboratory, what a client sees of every planned and unplanned move, and what an idle
 daemon costs, of twinbeat and of the peers that are installed: the same network, web server, client
@@ -39,7 +46,9 @@ def main(argv: list[str]) -> int:
             peers.install()
         rivals = peers.installed() if options.peers is None else peers.named(options.peers)
         out = open(options.json, "w", encoding="utf-8") if options.json else None  # noqa: SIM115
-    except (OSError, peers.NotThere) as error:
+        if options.write is not None:
+            markdown.write(options.write, ())
+    except (OSError, ValueError, peers.NotThere) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     kinds: list[type[Contender]] = [TwinbeatDaemon, *rivals]
@@ -51,6 +60,8 @@ def main(argv: list[str]) -> int:
         bench = _Bench(kinds, options, console)
         asyncio.run(bench.measure())
         bench.tell()
+        if options.write is not None:
+            markdown.write(options.write, bench.tables)
         if out is not None:
             print(json.dumps(bench.json(), indent=2), file=out, flush=True)
         return 1 if bench.problems else 0
@@ -82,7 +93,22 @@ def _parser() -> argparse.ArgumentParser:
     add("--idle", type=positive, default=20, metavar="SECONDS", help="default 20")
     add("--load", type=positive, default=60, metavar="SECONDS", help="default 60")
     add("--json", metavar="FILE", help="write every run as JSON")
+    add(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the tables into a page, between its two marks; what was not measured stays",
+    )
     return parser
+
+
+def _entrants(kinds: Sequence[Kind], timing: Timing) -> list[Entrant]:
+    found = []
+    for kind in kinds:
+        daemon = kind(SEATS[1], timing)
+        version = kind.version() if isinstance(kind, type) and issubclass(kind, Contender) else None
+        found.append(Entrant(kind.title, version or "", daemon.settings, daemon.detection))
+    return found
 
 
 def names(text: str) -> list[str]:
@@ -98,14 +124,16 @@ class _Bench:
     options: argparse.Namespace
     console: Console
     figures: list[Figure] = field(default_factory=list)
+    """Of all contenders, with the usual timers."""
+    more: list[Table] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.entrants = []
-        for kind in self.kinds:
-            daemon = kind(SEATS[1], FAST)
-            entrant = Entrant(kind.title, kind.version() or "", daemon.settings, daemon.detection)
-            self.entrants.append(entrant)
+    @property
+    def tables(self) -> list[Table]:
+        """Every table that was measured."""
+        title = "All with the usual timers"
+        first = Table(title, MACHINE, _entrants(self.kinds, FAST), self.figures)
+        return [first, *self.more] if self.figures else self.more
 
     async def measure(self) -> None:
         """Measure every part; one that fails does not spoil the others."""
@@ -113,6 +141,8 @@ class _Bench:
             "moves": self._moves,
             "idle": self._idle,
             "load": self._load,
+            "migration": self._migration,
+            "beats": self._beats,
         }
         with self.console.status("building the laboratory") as status:
             live = self.console.is_terminal
@@ -135,26 +165,50 @@ class _Bench:
         for realtime in (True, False):
             self._take(await load.beside_load(realtime, self.options.load, say))
 
+    async def _migration(self, say: measures.Say) -> None:
+        if HeartbeatDaemon not in self.kinds:
+            return
+        title = "A cluster on its way from Heartbeat to twinbeat"
+        await self._course(title, MIGRATION, FAST, measures.MIGRATING, say)
+
+    async def _beats(self, say: measures.Say) -> None:
+        if KeepalivedDaemon not in self.kinds:
+            return
+        title = "Heartbeats every 100 ms"
+        await self._course(title, (TwinbeatDaemon, KeepalivedDaemon), BEATS, measures.BEATS, say)
+
+    async def _course(
+        self,
+        title: str,
+        kinds: Sequence[Kind],
+        timing: Timing,
+        course: measures.Course,
+        say: measures.Say,
+    ) -> None:
+        figures, problems = await measures.moves(kinds, timing, self.options.runs, say, course)
+        self.more.append(Table(title, MACHINE, _entrants(kinds, timing), figures))
+        self.problems += problems
+
     def _take(self, figures: Sequence[Figure], problems: Sequence[str] = ()) -> None:
         self.figures += figures
         self.problems += problems
 
     def tell(self) -> None:
         """Print the table, and what could not be measured."""
-        title = f"Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
-        self.console.print(table(title, self.entrants, self.figures))
+        for table in self.tables:
+            self.console.print(drawing(table))
         for problem in self.problems:
             self.console.print(f"not measured: {problem}", style="bold red", markup=False)
 
     def json(self) -> dict[str, object]:
         """Return everything, for `--json`."""
         return {
-            "schema": 2,
+            "schema": 3,
             "at": datetime.now().astimezone().isoformat(timespec="seconds"),
             "kernel": os.uname().release,
             "cpus": os.cpu_count(),
             "httpd": httpd_kind(),
-            **as_json(self.entrants, self.figures),
+            "tables": [as_json(table) for table in self.tables],
             "problems": self.problems,
         }
 

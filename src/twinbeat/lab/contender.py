@@ -80,9 +80,14 @@ class Contender(ABC):
         """Move the group back to this preferred node."""
 
     @property
+    def gone(self) -> bool:
+        """Whether a daemon was started and has ended by now."""
+        return self.process is not None and self.process.returncode is not None
+
+    @property
     def running(self) -> bool:
         """Whether the daemon lives and is not frozen."""
-        return self.process is not None and self.process.returncode is None and not self.frozen
+        return self.process is not None and not self.gone and not self.frozen
 
     @property
     def pid(self) -> int:

@@ -5,6 +5,7 @@ It knows only its own fixed paths, so each node gets its own `/etc/ha.d`, `/var/
 directories of these names are only read: scripts that the package put there are copied.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ SCRIPTS = Path("/etc/ha.d")
 CL_STATUS = "/usr/bin/cl_status"
 """By its full path: in an environment of ours the name alone is twinbeat's own tool."""
 
+LOOK_S = 0.05
 ENTER = """\
 set -e
 mount --bind {place.config} /etc/ha.d
@@ -67,6 +69,32 @@ class HeartbeatDaemon(Contender):
         """Its `/run`."""
         return self.place.root / "run"
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended: a Heartbeat that begins a new life by itself has not."""
+        return super().gone and self._successor() is None
+
+    @property
+    def pid(self) -> int:
+        """The master process. After a partition it is another one than the one that was started."""
+        return (self._successor() if super().gone else None) or super().pid
+
+    def _successor(self) -> int | None:
+        try:
+            pid = int((self.run / "heartbeat.pid").read_text())
+            lives = PROGRAM.samefile(f"/proc/{pid}/exe")
+        except (OSError, ValueError):
+            return None  # There is none, or it has ended.
+        return pid if lives else None
+
+    async def ended(self) -> int:
+        """Wait for the end of the process that was started, and of those that took its place."""
+        if self.process is not None:
+            await self.process.wait()
+        while self.process is not None and self._successor() is not None:
+            await asyncio.sleep(LOOK_S)
+        return await super().ended()
+
     def furnish(self) -> None:
         """Add the package's own scripts to the experiment's `/etc/ha.d`."""
         for script in SCRIPTS.rglob("*"):
@@ -80,7 +108,7 @@ class HeartbeatDaemon(Contender):
     def boot(self) -> None:
         """Give it an empty `/run`."""
         shutil.rmtree(self.run, ignore_errors=True)
-        for name in ("lab", "heartbeat", "resource-agents"):
+        for name in ("lab", "lock", "heartbeat", "resource-agents"):
             (self.run / name).mkdir(parents=True)
 
     def command(self) -> Sequence[str]:

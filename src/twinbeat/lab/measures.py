@@ -9,17 +9,16 @@ from pathlib import Path
 from twinbeat.scenario import Unmet
 
 from . import kernel, topology
-from .contender import Contender
-from .figures import OURS, Figure, Score
+from .figures import OURS, Figure, Rival, Score
 from .files import Timing
 from .kernel import MS
+from .lineup import Kind
 from .ownership import Standing
 from .result import Result
 from .stage import Stage
 from .steps import BY_NAME, CALM_S, HOME, Player, Step
 from .topology import SEATS, BuildError
 
-Kind = type[Contender]
 Say = Callable[[str], None]
 
 SETTLE_S = 6.0
@@ -72,8 +71,11 @@ KILLED = Step(f"killed for {AWAY_S:g} s", "the owner's daemon is killed", HOME, 
 FROZEN = Step(f"frozen for {AWAY_S:g} s", "the owner's daemon is frozen", HOME, HOME, _frozen, None)
 COLD_START = BY_NAME["cold-start"]
 MOVES = ("stop", "return", "power-off", "return-after-power-off", "handover", "failback")
-ROUND = (COLD_START, *(BY_NAME[name] for name in MOVES), KILLED, COLD_START, FROZEN)
+PLAIN_MOVES = (COLD_START, *(BY_NAME[name] for name in MOVES))
+"""What can be done to every pair, also to one of two programs."""
+ROUND = (*PLAIN_MOVES, KILLED, COLD_START, FROZEN)
 """One run; after a fault everything is built anew, for not every contender finds back."""
+ONLY_POWER_OFF = (COLD_START, BY_NAME["power-off"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,13 @@ class Reading:
     name: str
     read: Callable[[Result, float], float]
     target: float | None = None
+    rival: Rival | None = None
+
+
+PLANNED = dict.fromkeys(("stop", "return", "return-after-power-off", "handover", "failback"), 50.0)
+"""Milliseconds of a planned move of ours."""
+AS_TWO_HEARTBEATS = Rival("heartbeat", 1.2)
+AS_KEEPALIVED = Rival("keepalived", 1.0)
 
 
 def _ping(result: Result, _detection: float) -> float:
@@ -120,14 +129,47 @@ READINGS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Which steps a run is made of, and what is read from them."""
+
+    steps: Sequence[Step]
+    readings: Sequence[Reading]
+
+
+FULL = Course(ROUND, READINGS)
+MIGRATING = Course(
+    PLAIN_MOVES,
+    tuple(
+        reading
+        for name in MOVES
+        for reading in (
+            Reading(name, "ping gap", _ping, PLANNED.get(name), AS_TWO_HEARTBEATS),
+            Reading(name, "page gap", _page),
+        )
+    ),
+)
+"""Each move with each of the four pairs: as long as with two Heartbeats, or shorter."""
+BEATS = Course(
+    ONLY_POWER_OFF,
+    (
+        Reading("power-off", "ping gap", _ping, rival=AS_KEEPALIVED),
+        Reading("power-off", "page gap", _page),
+    ),
+)
+"""A power failure where both detect it after the same time."""
+
+
 async def moves(
-    kinds: Sequence[Kind], timing: Timing, runs: int, say: Say
+    kinds: Sequence[Kind], timing: Timing, runs: int, say: Say, course: Course = FULL
 ) -> tuple[list[Figure], list[str]]:
-    """Play every step `runs` times, the contenders taking turns, so that a busy minute hits all.
+    """Play a course `runs` times, the contenders taking turns, so that a busy minute hits all.
 
     Returns the figures, and what could not be measured in words.
     """
-    rows = [(r, Figure(f"{r.step}: {r.name}", "ms", r.target)) for r in READINGS]
+    rows = [
+        (r, Figure(f"{r.step}: {r.name}", "ms", r.target, rival=r.rival)) for r in course.readings
+    ]
     waited = Figure("(the client itself kept waiting)", "ms")
     problems: list[str] = []
     for run in range(runs):
@@ -137,7 +179,7 @@ async def moves(
             head = f"run {run + 1} of {runs}: {kind.title}"
             detection = kind(SEATS[1], timing).detection
             try:
-                async for result in _round(kind, timing, rest, head, say):
+                async for result in _round(kind, timing, rest, course.steps, head, say):
                     problems += [f"{head}: {result.name}: {p}" for p in result.undone]
                     waited.of(kind.title).runs.append(result.stalled / MS)
                     for reading, figure in rows:
@@ -149,11 +191,11 @@ async def moves(
 
 
 async def _round(
-    kind: Kind, timing: Timing, rest: float, head: str, say: Say
+    kind: Kind, timing: Timing, rest: float, steps: Sequence[Step], head: str, say: Say
 ) -> AsyncIterator[Result]:
     async with Stage(timing, kind) as stage:
         player = Player(stage)
-        for step in ROUND:
+        for step in steps:
             say(f"{head}: {step.name}")
             await asyncio.sleep(rest)
             yield await player.step(step)

@@ -169,8 +169,7 @@ class LabStage:
     async def _look(self) -> None:
         self.stage.check_laboratory()
         for name, node in self.nodes.items():
-            process = node.daemon.process
-            if process is None or process.returncode is None:
+            if not node.daemon.gone:
                 continue
             code = await node.daemon.ended()
             if name not in self._leaving or code:

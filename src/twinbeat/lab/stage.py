@@ -157,8 +157,7 @@ class Stage:
     async def check_daemons(self) -> None:
         """Make sure that no daemon ended by itself; raises `Unmet`."""
         for node in self.nodes:
-            process = node.daemon.process
-            if process is not None and process.returncode is not None:
+            if node.daemon.gone:
                 code = await node.daemon.ended()
                 raise Unmet(f"the daemon of {node.name} ended with {code}: {node.last_words()}")
 

@@ -63,6 +63,12 @@ class Letter:
         self._to_heartbeat = to_heartbeat
         self._packets: dict[Encoding, bytes] = {}
 
+    def under(self, keyring: Keyring) -> "Letter":
+        """Return the letter signed as is done now: the keys may have been changed meanwhile."""
+        if keyring is self._keyring:
+            return self
+        return Letter(self._message, keyring, self._to_heartbeat)
+
     def packet(self, encoding: Encoding) -> bytes:
         """Return the packet; ValueError when the message cannot be written so."""
         if self._to_heartbeat:
@@ -128,7 +134,8 @@ class Mail:
 
     def again(self, seq: int) -> "Letter | None":
         """Return a packet that was sealed lately, or None."""
-        return self._sent.get(seq)
+        letter = self._sent.get(seq)
+        return letter and letter.under(self._keyring)
 
     def open(self, packet: bytes, link: str) -> BeatReceived | MessageReceived | None:
         """Return what a packet says if it is to be believed; else count why not."""
