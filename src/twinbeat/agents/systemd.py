@@ -86,6 +86,7 @@ class Systemd:
         None: the connection broke meanwhile, or the time was up and the job was cancelled (then
         `TimeoutError` is raised). Raises `BusError` when the order was not taken.
         """
+        path: str
         (path,) = await self._ask(_PATH, _MANAGER, verb, "ss", unit, "replace")
         if path in self._early:
             return self._early.pop(path)
