@@ -11,8 +11,10 @@ from twinbeat.agents.base import AgentError, Found
 from twinbeat.agents.systemd import Systemd
 from twinbeat.agents.turns import Turns
 from twinbeat.agents.unit import UnitAgent
-from twinbeat.core.model import AgentKind, ResourceSpec
-from twinbeat.core.units import seconds
+from twinbeat.core.events import Event, GroupStarted, ResourceFailed
+from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
+from twinbeat.core.units import SECOND, Duration, GroupName, NodeName, seconds
+from twinbeat.node.custodian import Custodian
 
 Story = Callable[[FakeSystemd, UnitAgent], Awaitable[None]]
 WEB = "web.service"
@@ -182,6 +184,28 @@ def test_a_change_is_noticed_before_the_next_look(tmp_path: Path) -> None:
         assert (await agent.monitor()).found is Found.FAILED
 
     play(tmp_path, Unit(), story)
+
+
+def test_a_held_unit_that_fails_is_told_long_before_the_next_look(tmp_path: Path) -> None:
+    async def story(there: FakeSystemd, agent: UnitAgent) -> None:
+        told: list[Event] = []
+        hour = Duration(3600 * SECOND)
+        unit = ResourceSpec(name="web", agent=AgentKind.SYSTEMD, script=WEB, monitor=hour)
+        nodes = (NodeName("a"), NodeName("b"))
+        group = GroupSpec(name=GroupName("g"), nodes=nodes, resources=(unit,))
+        custodian = Custodian(lambda _: agent, told.append, lambda level, text: None)
+        custodian.start(1, group)
+        await until(lambda: told == [GroupStarted(1, group.name)], "the group is started")
+        looked = there.calls.count("LoadUnit web.service")
+        there.become(WEB, "active", "reloading")
+        await until(lambda: there.calls[-1] == "GetAll org.freedesktop.systemd1.Unit", "a look")
+        there.become(WEB, "failed", "failed")
+        await until(lambda: len(told) == 2, "the failure is told")
+        assert told[1] == ResourceFailed(group.name, "web", "failed (failed): exit-code")
+        assert there.calls.count("LoadUnit web.service") == looked
+        await custodian.close()
+
+    play(tmp_path, Unit(result="exit-code"), story)
 
 
 def test_a_lost_bus_makes_the_unit_be_read_again(tmp_path: Path) -> None:
