@@ -11,6 +11,7 @@ from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
 from twinbeat.agents.script import ScriptAgent, searched
 from twinbeat.agents.turns import Turns
 from twinbeat.agents.wrappers import own_script
+from twinbeat.config import Loaded
 from twinbeat.config.wrappers import translate
 from twinbeat.core.model import DEFAULT_TIMEOUT, AddressSpec, AgentKind, ClusterModel, ResourceSpec
 from twinbeat.core.units import Duration, NodeName
@@ -109,10 +110,11 @@ class Agency:
         return UnitAgent(spec, self.systemd(), self._log, self._turns)
 
 
-def prepare(model: ClusterModel) -> None:
+def prepared(loaded: Loaded) -> Loaded:
     """Import what the configured agents need: it takes too long for the decision loop."""
-    if any(r.agent is AgentKind.SYSTEMD for group in model.groups for r in group.resources):
+    if any(placed.spec.agent is AgentKind.SYSTEMD for placed in loaded.resources):
         import twinbeat.agents.unit  # noqa: F401
+    return loaded
 
 
 def script_environment(model: ClusterModel, me: NodeName, directory: Path) -> dict[str, str]:

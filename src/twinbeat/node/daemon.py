@@ -35,7 +35,7 @@ from twinbeat.core.units import Duration, GroupName, NodeName, seconds
 from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
-from .agency import Agency, prepare, virtual_ips
+from .agency import Agency, prepared, virtual_ips
 from .chores import Chores
 from .chronicle import Chronicle
 from .custodian import Custodian
@@ -65,7 +65,6 @@ FIRST_SEQ_MAX = 1 << 30
 """The numbers of a life begin at random below this: no recorded acknowledgement fits them."""
 LAST_WORDS_S = 3.0
 """How long the last lines may take to reach a disk."""
-LOAD_FILE = "/proc/loadavg"
 
 
 def run(
@@ -82,7 +81,7 @@ def run(
     """
     me = NodeName(lower(node or os.uname().nodename))
     try:
-        loaded = configuration.load(read_sources(config), me)
+        loaded = prepared(configuration.load(read_sources(config), me))
     except SourceError as error:
         print(f"twinbeat: {error}", file=sys.stderr)
         return ExitCode.CONFIGURATION
@@ -97,7 +96,6 @@ def run(
         print(f"twinbeat: {error}", file=sys.stderr)
         return 1
     model, keyring = loaded.model, loaded.keyring
-    prepare(model)
     daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
     return asyncio.run(daemon.run())
 
@@ -208,7 +206,7 @@ class Daemon:
         self._tell_hardware()
         self._chores.add(TIDY, self._tidy_up)
         self._chores.add(TEND, self._addresses.tend)
-        self._chores.add(LOAD, self._read_load)
+        self._chores.add(LOAD, self._mail.read_load)
         self._loop.begin(self._engine, self._arrived, self._performer.perform)
         self._notifier.ready(self._summary())
         if self._notifier.listened_to:
@@ -306,10 +304,7 @@ class Daemon:
         self._loop.post(ModelChanged(model))
 
     def _read(self) -> Loaded:
-        loaded = configuration.load(read_sources(self._config), self._me)
-        if loaded.model is not None:
-            prepare(loaded.model)
-        return loaded
+        return prepared(configuration.load(read_sources(self._config), self._me))
 
     def _adopt(self, model: ClusterModel) -> None:
         self._agency.model = model
@@ -367,14 +362,6 @@ class Daemon:
 
     def _tell_manager(self) -> None:
         self._notifier.alive(self._summary())
-
-    def _read_load(self) -> None:
-        """Note what Heartbeat publishes with every message; /proc is no disk."""
-        try:
-            with open(LOAD_FILE, "rb", buffering=0) as stream:
-                self._mail.load = stream.read(128).decode("ascii").strip() or "n/a"
-        except OSError:
-            self._mail.load = "n/a"
 
     # How it ends.
 

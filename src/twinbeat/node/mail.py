@@ -27,6 +27,8 @@ TELL_AGAIN_NS = 60 * SECOND
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
 
+LOAD_FILE = "/proc/loadavg"
+
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
 FAULT = "fault"
@@ -84,7 +86,7 @@ class Mail:
     ) -> None:
         self.me = me
         self.load = "n/a"
-        """The first line of /proc/loadavg, read by somebody who has the time."""
+        """The first line of /proc/loadavg, read when somebody has the time."""
         self._token = life.token
         self._uuid = uuid
         self._log = log
@@ -95,6 +97,14 @@ class Mail:
         self._sent: dict[int, Letter] = {}
         """The newest packets by their numbers: a Heartbeat may ask for one again."""
         self.believe(nodes, keyring)
+
+    def read_load(self) -> None:
+        """Note what Heartbeat publishes with every message; /proc is no disk."""
+        try:
+            with open(LOAD_FILE, "rb", buffering=0) as stream:
+                self.load = stream.read(128).decode("ascii").strip() or "n/a"
+        except OSError:
+            self.load = "n/a"
 
     def believe(self, nodes: tuple[NodeName, ...], keyring: Keyring) -> None:
         """Take over a new configuration; what is known of replays stays."""
