@@ -11,11 +11,24 @@ from twinbeat.agents.base import AgentError, Found
 from twinbeat.agents.systemd import Systemd
 from twinbeat.agents.turns import Turns
 from twinbeat.agents.unit import UnitAgent
+from twinbeat.config import Placed, judge
+from twinbeat.config.diagnostics import Mark
+from twinbeat.core.description import Finding
 from twinbeat.core.events import Event, GroupStarted, ResourceFailed
-from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
+from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
 from twinbeat.core.units import SECOND, Duration, GroupName, NodeName, seconds
+from twinbeat.node.agency import Agency
 from twinbeat.node.custodian import Custodian
+from twinbeat.node.survey import Surveyor
 
+TIME = seconds(1)
+MODEL = ClusterModel(
+    name="c",
+    nodes=(NodeName("a"), NodeName("b")),
+    timing=Timing(keepalive=TIME, warntime=TIME, deadtime=TIME, initdead=TIME, deadping=TIME),
+    links=(),
+    groups=(),
+)
 Story = Callable[[FakeSystemd, UnitAgent], Awaitable[None]]
 WEB = "web.service"
 
@@ -245,6 +258,49 @@ def test_without_a_bus_nothing_is_known_of_what_was_started(tmp_path: Path) -> N
         assert "systemd" in outcome.reason
 
     play(tmp_path, Unit(), story)
+
+
+@pytest.mark.parametrize(
+    ("unit", "found"),
+    [
+        (Unit(), []),
+        (Unit(enabled="static"), []),
+        (
+            Unit(enabled="enabled"),
+            [
+                "warning: `web` is started at boot by systemd (enabled); "
+                "systemctl disable web.service"
+            ],
+        ),
+        (
+            Unit(load="masked"),
+            [
+                "error: `web` cannot start on this machine: systemd has no unit web.service "
+                "(masked); systemctl unmask web"
+            ],
+        ),
+    ],
+)
+def test_a_unit_is_looked_at_before_it_is_trusted(
+    tmp_path: Path, unit: Unit, found: list[str]
+) -> None:
+    spec = ResourceSpec(name="web", agent=AgentKind.SYSTEMD, script=WEB)
+
+    async def look(address: str) -> Finding:
+        there = FakeSystemd({WEB: unit})
+        await there.serve(address)
+        agency = Agency(MODEL, NodeName("a"), tmp_path, None, lambda *_: None, bus=address)
+        try:
+            return await Surveyor(agency).look(spec)
+        finally:
+            agency.close()
+            there.leave()
+
+    with private_bus(tmp_path) as address:
+        finding = asyncio.run(look(address))
+    placed = Placed("g", spec, Mark("f", 1, 1), {})
+    told = judge([(placed, finding)])
+    assert [f"{each.severity}: {each.message}; {each.hint}" for each in told] == found
 
 
 def test_all_services_are_listed_with_what_starts_them(tmp_path: Path) -> None:
