@@ -105,9 +105,9 @@ async def _try_agent(agent: Agent, verb: str, depth: int) -> ExitCode:
     began = monotonic()
     if verb == "monitor":
         outcome = await agent.monitor(depth)
-        because = f": {outcome.reason}" if outcome.reason else ""
-        took = readable(seconds(outcome.seconds))
-        _tell(f"monitor: {outcome.found}, after {took}{_code(agent, 'status')}{because}")
+        code, took = _code(agent, "status"), readable(seconds(outcome.seconds))
+        because = f": {outcome.reason}" if outcome.reason and outcome.reason not in code else ""
+        _tell(f"monitor: {outcome.found}, after {took}{code}{because}")
         return ExitCode.DONE if outcome.found is Found.RUNNING else ExitCode.REFUSED
     await (agent.start() if verb == "start" else agent.stop())
     _tell(f"{verb}: done in {readable(seconds(monotonic() - began))}{_code(agent, verb)}")
