@@ -117,7 +117,7 @@ words = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_si
     str.isprintable
 )
 spans = st.integers(1, 3_600 * SECOND).map(Duration)
-texts = st.text(st.characters(exclude_categories=("C",)), max_size=20)
+texts = st.text(st.characters(exclude_categories=["C"]), max_size=20)
 parameters = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 PROGRAMS = {
     AgentKind.OCF: st.from_regex(r"[a-z]{1,9}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True),
