@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from twinbeat.agents.metadata import MetadataError, parse
 from twinbeat.core.units import MS, seconds
@@ -81,6 +83,24 @@ def test_too_much_is_left_out() -> None:
     many = '<parameter name="p"/>' * 500
     said = parse(f"<resource-agent><parameters>{many}</parameters></resource-agent>")
     assert len(said.parameters) == 200
+
+
+PIECES = st.sampled_from(
+    ["<resource-agent>", "</resource-agent>", "<parameters>", "</parameters>", "<action name='a'",
+     " timeout='1s'/>", "<parameter", " name='p'>", "</parameter>", "<!DOCTYPE a [", "]>", "&amp;",
+     "<!ENTITY a 'b'>", "&a;", "<content type='integer' default='", "'/>", "\x00", "]]>",
+     "<![CDATA["]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES | st.text(max_size=8), max_size=20).map("".join))
+def test_whatever_an_agent_prints_is_a_description_or_refused(text: str) -> None:
+    try:
+        said = parse(text)
+    except MetadataError:
+        return
+    assert all(parameter.name for parameter in said.parameters)
+    assert all(action.name for action in said.actions)
 
 
 SAMPLE = ("Dummy", "Filesystem", "IPaddr2", "apache", "nginx", "pgsql", "Raid1", "VirtualDomain")

@@ -11,9 +11,24 @@ from twinbeat.agents.base import AgentError, Found
 from twinbeat.agents.systemd import Systemd
 from twinbeat.agents.turns import Turns
 from twinbeat.agents.unit import UnitAgent
-from twinbeat.core.model import AgentKind, ResourceSpec
-from twinbeat.core.units import seconds
+from twinbeat.config import Placed, judge
+from twinbeat.config.diagnostics import Mark
+from twinbeat.core.description import Finding
+from twinbeat.core.events import Event, GroupStarted, ResourceFailed
+from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
+from twinbeat.core.units import SECOND, Duration, GroupName, NodeName, seconds
+from twinbeat.node.agency import Agency
+from twinbeat.node.custodian import Custodian
+from twinbeat.node.survey import Surveyor
 
+TIME = seconds(1)
+MODEL = ClusterModel(
+    name="c",
+    nodes=(NodeName("a"), NodeName("b")),
+    timing=Timing(keepalive=TIME, warntime=TIME, deadtime=TIME, initdead=TIME, deadping=TIME),
+    links=(),
+    groups=(),
+)
 Story = Callable[[FakeSystemd, UnitAgent], Awaitable[None]]
 WEB = "web.service"
 
@@ -184,6 +199,28 @@ def test_a_change_is_noticed_before_the_next_look(tmp_path: Path) -> None:
     play(tmp_path, Unit(), story)
 
 
+def test_a_held_unit_that_fails_is_told_long_before_the_next_look(tmp_path: Path) -> None:
+    async def story(there: FakeSystemd, agent: UnitAgent) -> None:
+        told: list[Event] = []
+        hour = Duration(3600 * SECOND)
+        unit = ResourceSpec(name="web", agent=AgentKind.SYSTEMD, script=WEB, monitor=hour)
+        nodes = (NodeName("a"), NodeName("b"))
+        group = GroupSpec(name=GroupName("g"), nodes=nodes, resources=(unit,))
+        custodian = Custodian(lambda _: agent, told.append, lambda level, text: None)
+        custodian.start(1, group)
+        await until(lambda: told == [GroupStarted(1, group.name)], "the group is started")
+        looked = there.calls.count("LoadUnit web.service")
+        there.become(WEB, "active", "reloading")
+        await until(lambda: there.calls[-1] == "GetAll org.freedesktop.systemd1.Unit", "a look")
+        there.become(WEB, "failed", "failed")
+        await until(lambda: len(told) == 2, "the failure is told")
+        assert told[1] == ResourceFailed(group.name, "web", "failed (failed): exit-code")
+        assert there.calls.count("LoadUnit web.service") == looked
+        await custodian.close()
+
+    play(tmp_path, Unit(result="exit-code"), story)
+
+
 def test_a_lost_bus_makes_the_unit_be_read_again(tmp_path: Path) -> None:
     """The end of the job is lost with the connection; what the unit is can still be read."""
 
@@ -221,6 +258,49 @@ def test_without_a_bus_nothing_is_known_of_what_was_started(tmp_path: Path) -> N
         assert "systemd" in outcome.reason
 
     play(tmp_path, Unit(), story)
+
+
+@pytest.mark.parametrize(
+    ("unit", "found"),
+    [
+        (Unit(), []),
+        (Unit(enabled="static"), []),
+        (
+            Unit(enabled="enabled"),
+            [
+                "warning: `web` is started at boot by systemd (enabled); "
+                "systemctl disable web.service"
+            ],
+        ),
+        (
+            Unit(load="masked"),
+            [
+                "error: `web` cannot start on this machine: systemd has no unit web.service "
+                "(masked); systemctl unmask web"
+            ],
+        ),
+    ],
+)
+def test_a_unit_is_looked_at_before_it_is_trusted(
+    tmp_path: Path, unit: Unit, found: list[str]
+) -> None:
+    spec = ResourceSpec(name="web", agent=AgentKind.SYSTEMD, script=WEB)
+
+    async def look(address: str) -> Finding:
+        there = FakeSystemd({WEB: unit})
+        await there.serve(address)
+        agency = Agency(MODEL, NodeName("a"), tmp_path, None, lambda *_: None, bus=address)
+        try:
+            return await Surveyor(agency).look(spec)
+        finally:
+            agency.close()
+            there.leave()
+
+    with private_bus(tmp_path) as address:
+        finding = asyncio.run(look(address))
+    placed = Placed("g", spec, Mark("f", 1, 1), {})
+    told = judge([(placed, finding)])
+    assert [f"{each.severity}: {each.message}; {each.hint}" for each in told] == found
 
 
 def test_all_services_are_listed_with_what_starts_them(tmp_path: Path) -> None:

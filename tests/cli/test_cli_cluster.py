@@ -57,6 +57,12 @@ def test_status_shows_what_is_wrong(daemon: Daemon, run: Run) -> None:
     assert "! unclean: \\x1b[31mweb" in out
 
 
+def test_status_says_what_is_not_proven(daemon: Daemon, run: Run) -> None:
+    daemon.status["groups"]["web"]["unproven"] = "data is a file system: \x1b[31mboth would use it"
+    _, out, _ = run("status")
+    assert "    unproven: data is a file system: \\x1b[31mboth would use it\n" in out
+
+
 def test_status_on_a_terminal_is_in_colour(daemon: Daemon) -> None:
     leader, follower = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}

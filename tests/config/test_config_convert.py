@@ -118,6 +118,13 @@ words = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_si
     str.isprintable
 )
 spans = st.integers(1, 3_600 * SECOND).map(Duration)
+texts = st.text(st.characters(exclude_categories=["C"]), max_size=20)
+parameters = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+PROGRAMS = {
+    AgentKind.OCF: st.from_regex(r"[a-z]{1,9}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True),
+    AgentKind.SYSTEMD: st.from_regex(r"[a-z][a-z0-9@_-]{0,20}\.(service|mount)", fullmatch=True),
+    AgentKind.PYTHON: st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True),
+}
 scripts = words.filter(lambda w: "/" not in w and w not in (".", ".."))
 
 
@@ -146,10 +153,16 @@ def resources(draw: st.DrawFn, address: AddressSpec) -> ResourceSpec:
     if kind is AgentKind.IP:
         spec = ResourceSpec(name=draw(words), agent=kind, address=address)
     else:
-        script = draw(scripts)
+        script = draw(PROGRAMS.get(kind, scripts))
         args = tuple(draw(st.lists(words, max_size=3))) if kind is AgentKind.SCRIPT else ()
         name = "::".join((script, *args))
         spec = ResourceSpec(name=name, agent=kind, script=script, args=args)
+    if kind in PROGRAMS:  # Their instances need names of their own, and ours are all drawn apart.
+        mine = f"{draw(words)}-{address.ip}"
+        spec = dataclasses.replace(spec, name=mine)
+    if kind in (AgentKind.OCF, AgentKind.PYTHON):
+        values = draw(st.dictionaries(parameters, texts, max_size=3))
+        spec = dataclasses.replace(spec, parameters=tuple(values.items()))
     return dataclasses.replace(
         spec,
         start_timeout=draw(st.none() | spans),

@@ -43,7 +43,7 @@ def test_directories_are_those_of_the_daemon_s_defaults(unit: ConfigParser) -> N
 
 
 def test_the_node_does_not_wait_for_its_network(unit: ConfigParser) -> None:
-    assert unit["Unit"]["After"] == "network.target"
+    assert unit["Unit"]["After"].split() == ["network.target", "dbus.service"]
     assert "Wants" not in unit["Unit"]
     assert "Requires" not in unit["Unit"]
 

@@ -35,6 +35,8 @@ class Commands:
         self._name = name
         self._log = log
         self._hear = hear
+        self.last: Ended | None = None
+        """How the newest call ended."""
 
     async def call(
         self,
@@ -58,6 +60,7 @@ class Commands:
                 f"{path} cannot be run: {why}; does its first line name an interpreter that exists,"
                 " as #!/bin/sh does?"
             ) from None
+        self.last = ended
         for line in lines(ended.stdout + "\n" + ended.stderr)[-_LOGGED_LINES:]:
             self._log(level, f"{self._name}: {line}")
         if ended.overran:

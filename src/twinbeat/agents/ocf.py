@@ -45,7 +45,9 @@ class OcfAgent:
         environment: Mapping[str, str],
         turns: Turns | None = None,
         hear: Hear | None = None,
+        least: Duration = Duration(0),
     ) -> None:
+        """`least` is the shortest time for an action where the configuration says none."""
         self.name = spec.name
         self._spec = spec
         self._program = program
@@ -53,6 +55,7 @@ class OcfAgent:
         self._environment = {**environment, **program.environment, **_variables(spec)}
         self._turns = turns or Turns()
         self._commands = Commands(spec.name, log, hear)
+        self._least = least
         self._description: Description | None = None
         self._may_run = False
         """Whether this life has started it or seen it run, and has not stopped it since."""
@@ -100,6 +103,23 @@ class OcfAgent:
                 found, reason = Found.FAILED, str(error)
             self._may_run = self._may_run or found is Found.RUNNING
             return Outcome(found, reason, now() - began)
+
+    @property
+    def last(self) -> Ended | None:
+        """How the newest call of the agent ended."""
+        return self._commands.last
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no such agent here; one that is refused is there."""
+        try:
+            return self._program.command() is None
+        except AgentError:
+            return False
+
+    def command(self) -> tuple[str, ...] | None:
+        """Return the words that run the agent, or None; raises `AgentError` when it is refused."""
+        return self._program.command()
 
     async def describe(self) -> Description:
         """Return the agent's own description; raises `AgentError` when it gives none."""
@@ -164,7 +184,8 @@ class OcfAgent:
                 given = (await self._describe(command)).timeout(action, depth)
             except AgentError as error:
                 self._log("WARN", f"{self.name}: {error}")
-        return (given or DEFAULT_TIMEOUT) / SECOND
+            given = Duration(max(given or DEFAULT_TIMEOUT, self._least))
+        return given / SECOND
 
     async def _describe(self, command: tuple[str, ...]) -> Description:
         if self._description is None:

@@ -36,8 +36,7 @@ class ScriptAgent:
     ) -> None:
         self.name = spec.name
         self._spec = spec
-        lsb = spec.agent is AgentKind.LSB
-        self._dirs = [d for d in dirs if not lsb or PurePath(d).name == "init.d"]
+        self._dirs = searched(spec, dirs)
         self._log = log
         self._environment = environment
         self._turns = turns or Turns()
@@ -99,6 +98,11 @@ class ScriptAgent:
             self._may_run = self._may_run or found is Found.RUNNING
             return Outcome(found, reason, now() - began)
 
+    @property
+    def last(self) -> Ended | None:
+        """How the newest call of the script ended."""
+        return self._commands.last
+
     async def _look(self, deadline: float) -> tuple[Found, str]:
         path = self._find_to_end()
         if path is None:
@@ -154,6 +158,12 @@ class ScriptAgent:
     @property
     def _missing(self) -> str:
         return f"there is no script {self._spec.script!r} in {' or '.join(self._dirs)}"
+
+
+def searched(spec: ResourceSpec, dirs: Sequence[str]) -> list[str]:
+    """Return the directories where a resource's script is looked for, in their order."""
+    lsb = spec.agent is AgentKind.LSB
+    return [each for each in dirs if not lsb or PurePath(each).name == "init.d"]
 
 
 def says_running(agent: AgentKind, code: int | None, text: str) -> bool | None:

@@ -86,6 +86,7 @@ class Systemd:
         None: the connection broke meanwhile, or the time was up and the job was cancelled (then
         `TimeoutError` is raised). Raises `BusError` when the order was not taken.
         """
+        path: str
         (path,) = await self._ask(_PATH, _MANAGER, verb, "ss", unit, "replace")
         if path in self._early:
             return self._early.pop(path)
@@ -123,15 +124,18 @@ class Systemd:
         return str(said.value)
 
     async def changed(self, unit: str) -> None:
-        """Return when systemd says that the unit's state changed, or when it can be lost."""
+        """Return when systemd said that the unit changed since this returned last.
+
+        It also returns when the connection broke: what was told meanwhile is lost.
+        """
         try:
             path = await self._path(unit)
         except BusError:
             await asyncio.sleep(_REPLY_LIMIT)
             return
         change = self._changes.setdefault(path, asyncio.Event())
-        change.clear()
         await change.wait()
+        change.clear()
 
     async def names(self) -> dict[str, str]:
         """Return every service that has a unit file, and whether it is enabled."""

@@ -3,13 +3,16 @@
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
-from twinbeat.config import Diagnostic, Loaded, load, starter, to_toml
+from twinbeat.config import Diagnostic, Loaded, Placed, judge, load, starter, to_toml
 from twinbeat.control.protocol import ExitCode, Refused
+from twinbeat.core.description import Finding
+from twinbeat.core.units import NodeName
 from twinbeat.node.sources import SourceError, read_sources
 
 from .summary import as_dict, as_lines
@@ -21,26 +24,32 @@ KEY_BYTES = 24
 MODES = {"ha.cf": 0o644, "haresources": 0o644, "authkeys": 0o600}
 
 
-def check_configuration(path: Path, strict: bool, as_json: bool) -> ExitCode:
+def check_configuration(path: Path, strict: bool, as_json: bool, resources: bool) -> ExitCode:
     """Print the findings and what the configuration means; return the exit code."""
-    loaded = _load(path)
-    errors = sum(found.severity == "error" for found in loaded.diagnostics)
-    warnings = len(loaded.diagnostics) - errors
+    loaded = load_configuration(path)
+    diagnostics = loaded.diagnostics
+    found = look_at_resources(loaded, path) if resources and loaded.model else []
+    diagnostics += judge(found)
+    errors = sum(each.severity == "error" for each in diagnostics)
+    warnings = len(diagnostics) - errors
     if as_json:
         print_json(
             {
                 "schema": 1,
                 "errors": errors,
                 "warnings": warnings,
-                "diagnostics": [asdict(found) for found in loaded.diagnostics],
+                "diagnostics": [asdict(each) for each in diagnostics],
                 "cluster": as_dict(loaded.model) if loaded.model else None,
+                **({"resources": [_found(*each) for each in found]} if resources else {}),
             }
         )
     else:
-        _show(loaded.diagnostics, to_stderr=False)
-        if loaded.diagnostics:
+        _show(diagnostics, to_stderr=False)
+        if diagnostics:
             print()
         for line in as_lines(loaded.model) if loaded.model else []:
+            print(line)
+        for line in _here(found):
             print(line)
         print(_verdict(errors, warnings))
     if errors:
@@ -50,7 +59,7 @@ def check_configuration(path: Path, strict: bool, as_json: bool) -> ExitCode:
 
 def convert_configuration(path: Path) -> ExitCode:
     """Print the cluster as TOML on stdout and the findings on stderr; return the exit code."""
-    loaded = _load(path)
+    loaded = load_configuration(path)
     _show(loaded.diagnostics, to_stderr=True)
     if loaded.model is None:
         return ExitCode.CONFIGURATION
@@ -80,7 +89,29 @@ def write_first_configuration(
     print(f"Now read them, then: twinbeat check {directory}")
 
 
-def _load(path: Path) -> Loaded:
+def look_at_resources(loaded: Loaded, path: Path) -> list[tuple[Placed, Finding]]:
+    """Return each resource with what this machine has of it."""
+    import asyncio
+
+    from twinbeat.node.agency import Agency
+    from twinbeat.node.survey import Surveyor
+
+    async def look() -> list[tuple[Placed, Finding]]:
+        assert loaded.model is not None  # Without one there is nothing to look at.
+        directory = path if path.is_dir() else path.parent
+        me = NodeName(os.uname().nodename)
+        agency = Agency(loaded.model, me, directory, None, lambda _level, _text: None)
+        surveyor = Surveyor(agency)
+        try:
+            return [(placed, await surveyor.look(placed.spec)) for placed in loaded.resources]
+        finally:
+            agency.close()
+
+    return asyncio.run(look())
+
+
+def load_configuration(path: Path) -> Loaded:
+    """Read a configuration; raises `Refused` when there is none to read."""
     try:
         return load(read_sources(path))
     except SourceError as error:
@@ -104,6 +135,29 @@ def _show(found: tuple[Diagnostic, ...], to_stderr: bool) -> None:
         typer.secho(first, fg=colour, err=to_stderr)
         for line in rest:
             typer.echo(line, err=to_stderr)
+
+
+def _here(found: list[tuple[Placed, Finding]]) -> Iterator[str]:
+    for number, (placed, finding) in enumerate(found):
+        head = "" if number else "Here"
+        runs = finding.runs or f"MISSING: {finding.missing}"
+        yield f"{head:<8}  {placed.group}: {placed.spec.name}: {runs}"
+    if found:
+        yield ""
+
+
+def _found(placed: Placed, finding: Finding) -> dict[str, object]:
+    return {
+        "group": placed.group,
+        "name": placed.spec.name,
+        "agent": str(finding.spec.agent),
+        "runs": finding.runs or None,
+        "parameters": dict(finding.spec.parameters),
+        "missing": finding.missing or None,
+        "remedy": finding.remedy or None,
+        "at_boot": finding.at_boot or None,
+        "objection": finding.objection or None,
+    }
 
 
 def _verdict(errors: int, warnings: int) -> str:

@@ -13,6 +13,10 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings count: exit code 1 when there are any.")
     ] = False,
+    resources: Annotated[
+        bool,
+        typer.Option("--resources", help="Look at this machine: what would run, what is missing."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Explain what a configuration means, and what is wrong with it.
@@ -20,6 +24,10 @@ def check(
     It is read as the daemon would read it. Every finding names its file, line and column, what
     follows from it, and what to do. Then comes what the cluster will do: its times, the lease, how
     soon a takeover comes, the groups in order.
+
+    With --resources it also looks at the machine it runs on: which program each resource would be
+    started by, what is missing and how to install it, what else starts it at boot, and what its
+    agent says of its parameters. Nothing is started or stopped.
 
     \b
     Exit codes:
@@ -31,10 +39,11 @@ def check(
     Examples:
       twinbeat check
       twinbeat check ./ha.d --strict
+      twinbeat check --resources
     """
     from .configuration import check_configuration
 
-    raise typer.Exit(check_configuration(directory, strict, as_json))
+    raise typer.Exit(check_configuration(directory, strict, as_json, resources))
 
 
 def convert(directory: Directory = DEFAULT_CONFIG) -> None:

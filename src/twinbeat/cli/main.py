@@ -9,7 +9,7 @@ import typer
 
 from twinbeat.core.text import printable
 
-from . import files, look, orders, replay, sim
+from . import agents, files, look, orders, replay, sim
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
 
 EPILOG = """\b
@@ -115,6 +115,8 @@ app.command()(run)
 app.command()(files.check)
 app.command()(files.convert)
 app.command()(files.init)
+app.command()(agents.agents)
+app.command(name="try")(agents.try_resource)
 app.command()(look.status)
 app.command()(look.why)
 app.command()(look.history)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from twinbeat.core.model import ClusterModel, Keyring
+from twinbeat.core.model import ClusterModel, Keyring, ResourceSpec
 
 from .additions import read_additions
 from .authkeys import read_authkeys
@@ -11,13 +11,23 @@ from .build import build
 from .clustertoml import read_cluster
 from .consequences import explain
 from .diagnostics import Diagnostic, Mark, Report, listed
-from .draft import Draft
+from .draft import Draft, SaidResource
 from .hacf import read_ha_cf
 from .haresources import read_haresources
 from .parameters import parameters
 from .programs import check_programs
 from .tables import parse
 from .text import Sources, bounded, lower
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One resource, and where the files say it and its parameters."""
+
+    group: str
+    spec: ResourceSpec
+    mark: Mark
+    parameters: Mapping[str, Mark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
     parameters: Mapping[str, str]
     """The directives of ha.cf by name, for `cl_status hbparameter`; empty without a model."""
+    resources: tuple[Placed, ...] = ()
+    """Every resource of the model, group by group."""
 
 
 def load(sources: Sources, node: str | None = None) -> Loaded:
@@ -55,7 +67,21 @@ def load(sources: Sources, node: str | None = None) -> Loaded:
     keyring = _keyring(sources, report)
     if report.failed or model is None or draft is None:
         return Loaded(None, keyring, report.diagnostics(), {})
-    return Loaded(model, keyring, report.diagnostics(), parameters(draft, model))
+    found = report.diagnostics()
+    return Loaded(model, keyring, found, parameters(draft, model), _placed(draft))
+
+
+def _placed(draft: Draft) -> tuple[Placed, ...]:
+    return tuple(
+        Placed(
+            group.name.value,
+            said.value,
+            said.mark,
+            said.parameters if isinstance(said, SaidResource) else {},
+        )
+        for group in draft.groups
+        for said in group.resources
+    )
 
 
 def _draft(sources: Sources, report: Report) -> Draft | None:

@@ -54,7 +54,8 @@ _MANY = 100
 
 WRAPPERS: Mapping[str, Wrapper] = {
     "AudibleAlarm": _wrapper("nodelist", 0, _all_in_one),
-    "Delay": _wrapper("startdelay stopdelay", 0, startdelay="10"),
+    # A look that sleeps half a minute, as the agent's does if not told otherwise, serves nobody.
+    "Delay": _wrapper("startdelay stopdelay", 0, startdelay="10", mondelay="0"),
     "Filesystem": _wrapper("device directory fstype options", 2),
     "ICP": _wrapper("driveid device", 2),
     "IPsrcaddr": _wrapper("ipaddress", 1),

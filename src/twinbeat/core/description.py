@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .model import ResourceSpec
 from .units import Duration
 
 NOT_INSTALLED, NOT_RUNNING, RUNNING_PROMOTED = 5, 7, 8
@@ -90,6 +91,25 @@ class Description:
         exact = next((a for a in fitting if a.depth == depth), None)
         chosen = exact or next(iter(fitting), None)
         return chosen.timeout if chosen else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found on this machine of one configured resource."""
+
+    spec: ResourceSpec
+    """What really runs: a name that Heartbeat wraps is the OCF agent by now."""
+    runs: str = ""
+    """The program, the unit, or this daemon itself; empty when it is missing."""
+    missing: str = ""
+    """What is not here, so that the resource cannot start; empty when all is here."""
+    remedy: str = ""
+    """What would help, as a command where that is known."""
+    description: Description | None = None
+    objection: str = ""
+    """What the agent itself says against its parameters here (validate-all)."""
+    at_boot: str = ""
+    """What starts it when the machine boots, beside the cluster."""
 
 
 def meaning(code: int | None, codes: dict[int, str] = OCF_CODES) -> str:

@@ -9,12 +9,13 @@ from twinbeat.agents.base import Agent, AgentError, Log
 from twinbeat.agents.child import Hear
 from twinbeat.agents.ocf import OcfAgent
 from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
-from twinbeat.agents.script import ScriptAgent
+from twinbeat.agents.script import ScriptAgent, searched
 from twinbeat.agents.turns import Turns
 from twinbeat.agents.wrappers import own_script
+from twinbeat.config import Loaded
 from twinbeat.config.wrappers import translate
-from twinbeat.core.model import AddressSpec, AgentKind, ClusterModel, ResourceSpec
-from twinbeat.core.units import NodeName
+from twinbeat.core.model import DEFAULT_TIMEOUT, AddressSpec, AgentKind, ClusterModel, ResourceSpec
+from twinbeat.core.units import Duration, NodeName
 
 if TYPE_CHECKING:
     from twinbeat.agents.systemd import Systemd
@@ -57,12 +58,14 @@ class Agency:
             if self._addresses is None:
                 raise AgentError(f"{resource.name} is held by the daemon itself, with its lease")
             return self._addresses.agent(resource)
-        spec = resolve(resource, self.model, self._ocf_root)
+        spec = self.resolve(resource)
         environment = self.environment()
         if spec.agent in (AgentKind.OCF, AgentKind.PYTHON):
             ocf = spec.agent is AgentKind.OCF
             program = OcfProgram(spec.script, self._ocf_root) if ocf else PythonProgram(spec.script)
-            return OcfAgent(spec, program, self._log, environment, self._turns, self._hear)
+            # Heartbeat gave its wrappers all the time they took: no agent's advice shortens that.
+            least = DEFAULT_TIMEOUT if spec is not resource else Duration(0)
+            return OcfAgent(spec, program, self._log, environment, self._turns, self._hear, least)
         if spec.agent is AgentKind.SYSTEMD:
             return self._unit(spec)
         dirs = self.model.script_dirs
@@ -72,43 +75,53 @@ class Agency:
         """Return what scripts and programs find in their environment now."""
         return script_environment(self.model, self._me, self._directory, self.parameters)
 
+    def resolve(self, resource: ResourceSpec) -> ResourceSpec:
+        """Return what really runs on this machine for a resource.
+
+        A name that Heartbeat ships a wrapper for is the OCF agent that the wrapper would call,
+        unless the administrator has a script of that name in resource.d, or there is no such
+        agent here.
+        """
+        called = translate(resource)
+        if called is None:
+            return resource
+        try:
+            if own_script(resource.script, self.model.script_dirs) is not None:
+                return resource
+            found = OcfProgram(called.script, self._ocf_root).command()
+        except AgentError:
+            return resource  # Its start will say why the script is refused.
+        return called if found else resource
+
+    def script_dirs(self, resource: ResourceSpec) -> list[str]:
+        """Return where the script of a resource is looked for."""
+        return searched(resource, self.model.script_dirs)
+
+    def systemd(self) -> "Systemd":
+        """Return the connection to systemd that all agents share; it is made when it is used."""
+        # A library for D-Bus is loaded for those who have a use for it.
+        from twinbeat.agents.systemd import Systemd
+
+        if self._systemd is None:
+            self._systemd = Systemd(self._log, self._bus)
+        return self._systemd
+
     def close(self) -> None:
         """Let go of what the agents share."""
         if self._systemd is not None:
             self._systemd.close()
 
     def _unit(self, spec: ResourceSpec) -> Agent:
-        # A library for D-Bus is loaded for those who have a use for it.
-        from twinbeat.agents.systemd import Systemd
         from twinbeat.agents.unit import UnitAgent
 
-        if self._systemd is None:
-            self._systemd = Systemd(self._log, self._bus)
-        return UnitAgent(spec, self._systemd, self._log, self._turns)
+        return UnitAgent(spec, self.systemd(), self._log, self._turns)
 
 
-def prepare(model: ClusterModel) -> None:
+def prepared(loaded: Loaded) -> Loaded:
     """Import what the configured agents need: it takes too long for the decision loop."""
-    if any(r.agent is AgentKind.SYSTEMD for group in model.groups for r in group.resources):
+    if any(placed.spec.agent is AgentKind.SYSTEMD for placed in loaded.resources):
         import twinbeat.agents.unit  # noqa: F401
-
-
-def resolve(resource: ResourceSpec, model: ClusterModel, ocf_root: str = OCF_ROOT) -> ResourceSpec:
-    """Return what really runs on this machine for a resource.
-
-    A name that Heartbeat ships a wrapper for is the OCF agent that the wrapper would call, unless
-    the administrator has a script of that name in resource.d, or there is no such agent here.
-    """
-    called = translate(resource)
-    if called is None:
-        return resource
-    try:
-        if own_script(resource.script, model.script_dirs) is not None:
-            return resource
-        found = OcfProgram(called.script, ocf_root).command()
-    except AgentError:
-        return resource  # Its start will say why the script is refused.
-    return called if found else resource
+    return loaded
 
 
 _NOT_SAID = ("hbversion", "crm")

@@ -35,7 +35,7 @@ from twinbeat.core.units import Duration, GroupName, NodeName, seconds
 from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
-from .agency import Agency, prepare, virtual_ips
+from .agency import Agency, prepared, virtual_ips
 from .alarm import Alarm
 from .chores import Chores
 from .chronicle import Chronicle
@@ -81,7 +81,7 @@ def run(
     """
     me = NodeName(lower(node or os.uname().nodename))
     try:
-        loaded = configuration.load(read_sources(config), me)
+        loaded = prepared(configuration.load(read_sources(config), me))
     except SourceError as error:
         print(f"twinbeat: {error}", file=sys.stderr)
         return ExitCode.CONFIGURATION
@@ -96,7 +96,6 @@ def run(
         print(f"twinbeat: {error}", file=sys.stderr)
         return 1
     model, keyring = loaded.model, loaded.keyring
-    prepare(model)
     daemon = Daemon(config, loaded, model, keyring, me, state, kept, socket, recording)
     return daemon.alarm.run(daemon.run())
 
@@ -311,10 +310,7 @@ class Daemon:
         self._loop.post(ModelChanged(model))
 
     def _read(self) -> Loaded:
-        loaded = configuration.load(read_sources(self._config), self._me)
-        if loaded.model is not None:
-            prepare(loaded.model)
-        return loaded
+        return prepared(configuration.load(read_sources(self._config), self._me))
 
     def _adopt(self, model: ClusterModel) -> None:
         self._agency.model, self._agency.parameters = model, self._loaded.parameters

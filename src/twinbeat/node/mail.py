@@ -24,7 +24,6 @@ from twinbeat.wire.replay import ReplayGuard, Verdict
 from . import clock
 
 TELL_AGAIN_NS = 60 * SECOND
-LOAD_FILE = "/proc/loadavg"
 HOPFUDGE = 1
 """Heartbeat's default; the time to live of a message is this and the number of nodes."""
 
@@ -191,14 +190,6 @@ class Mail:
             self._sent[seq] = letter
             self._sent.pop(seq - HISTORY, None)
         return letter
-
-    def read_load(self) -> None:
-        """Read the load anew; to be called now and then. /proc is no disk."""
-        try:
-            with open(LOAD_FILE, "rb", buffering=0) as stream:
-                self.load = stream.read(128).decode("ascii").strip() or "n/a"
-        except OSError:
-            self.load = "n/a"
 
     def drops(self) -> dict[str, int]:
         """Return how many packets were refused, by reason."""

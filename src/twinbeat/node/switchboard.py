@@ -1,5 +1,6 @@
 """All links of this node: open them, watch their sockets, send to all, drain them dry."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from twinbeat.agents.base import Log
