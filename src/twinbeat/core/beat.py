@@ -109,6 +109,8 @@ class Beat:
     digest: str = ""
     macs: frozenset[bytes] = frozenset()
     """Hardware addresses of the interfaces that the sender's virtual IPs are on, or come to."""
+    pings: int | None = None
+    """How many ping nodes answer the sender; None: it makes no statement."""
 
     def repeats(self, earlier: "Beat") -> bool:
         """Whether it says what an earlier one of its sender said, but for what it has taken in."""
@@ -131,6 +133,7 @@ class Beat:
             self.leaving,
             self.digest,
             self.macs,
+            self.pings,
             self.standby,
             self.maintenance,
             self.unclean,

@@ -38,7 +38,7 @@ def placed(group: Group, beliefs: Beliefs) -> Placement:
     """Ask placement who should own a group."""
     owner = present_owner(group, beliefs.members)
     frozen = orders.frozen(beliefs.maintenance, owner or group.last_owner)
-    candidates = {node: candidate(group, node, beliefs) for node in group.spec.nodes}
+    candidates = {node: candidate(group, node, beliefs, owner) for node in group.spec.nodes}
     return place(group.spec, candidates, owner, group.pin, frozen)
 
 
@@ -83,8 +83,10 @@ def _failed_on(node: NodeName, group: Group, members: Membership) -> bool:
     return view is not None and view.failed
 
 
-def candidate(group: Group, node: NodeName, beliefs: Beliefs) -> Candidate:
-    """Return what speaks for and against one node."""
+def candidate(
+    group: Group, node: NodeName, beliefs: Beliefs, owner: NodeName | None = None
+) -> Candidate:
+    """Return what speaks for and against one node, beside the present owner."""
     members = beliefs.members
     if node == members.me:
         barred = _own_bar(group, beliefs)
@@ -98,8 +100,15 @@ def candidate(group: Group, node: NodeName, beliefs: Beliefs) -> Candidate:
     elif orders.is_on(beliefs.maintenance, node):
         barred = "in maintenance"
     here_for = Duration(beliefs.now - since)
+    outside, unsure = members.connectivity, Duration(0)
+    if owner is not None and owner != node:
+        unsure = outside.unsure(node, owner, here_for, beliefs.now)
     return Candidate(
-        barred=barred, unheard_by=members.unheard_by(node, beliefs.now), here_for=here_for
+        barred=barred,
+        unheard_by=members.unheard_by(node, beliefs.now),
+        here_for=here_for,
+        outdone=outside.outdone(node),
+        unsure=unsure,
     )
 
 

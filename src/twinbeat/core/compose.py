@@ -24,6 +24,7 @@ class Public:
     unclean: frozenset[tuple[GroupName, NodeName]]
     leaving: bool
     macs: frozenset[bytes]
+    pings: int | None
 
 
 def public(engine: "Engine") -> Public:
@@ -39,6 +40,7 @@ def public(engine: "Engine") -> Public:
         unclean=frozenset(engine.members.unclean | own),
         leaving=engine.leaving,
         macs=engine.macs,
+        pings=engine.members.connectivity.statement,
     )
 
 
@@ -61,4 +63,5 @@ def compose(engine: "Engine", said: Public, now: Instant) -> Beat:
         leaving=said.leaving,
         digest=engine.model.digest,
         macs=said.macs,
+        pings=said.pings,
     )

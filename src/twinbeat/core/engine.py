@@ -41,6 +41,7 @@ from .events import (
     MessageReceived,
     ModelChanged,
     PeerProvenDead,
+    PingAnswered,
     ProofFailed,
     ResourceFailed,
     ShutdownRequested,
@@ -90,7 +91,6 @@ class Engine:
         """How often it speaks when somebody listens who needs it oftener than every keepalive."""
         self.guard = "none"
         self.macs: frozenset[bytes] = frozenset()
-        self.own_links: dict[LinkName, bool] = {}
         self.drops: dict[str, int] = {}
         self._op = 0
         self._handled_at = now
@@ -143,6 +143,8 @@ class Engine:
         match event:
             case BeatReceived(beat, link):
                 return self._take_beat(beat, link, now, out)
+            case PingAnswered(node):
+                return self.members.connectivity.answered(node, now, out)
             case TimePassed():
                 self.members.time_passed(now, out)
                 return bool(out)
@@ -162,10 +164,8 @@ class Engine:
                 self._outcome(name, lambda group: group.resource_failed(resource, why), out)
             case LeaseLapsed(name, why):
                 self._outcome(name, lambda group: group.lapsed(why), out)
-            case LinkChanged(link, up, why):
-                self.own_links[link] = up
-                what = What.OWN_LINK_UP if up else What.OWN_LINK_DOWN
-                out.append(Record(what, why, evidence={"link": link}))
+            case LinkChanged():
+                self.members.own_link_changed(event, out)
             case GuardChanged(kind):
                 self.guard = kind
             case HardwareChanged(macs):
@@ -202,8 +202,7 @@ class Engine:
         if peer is None:
             self.drop("own beat" if beat.node == self.me else "beat of an unknown node")
             return False
-        earlier = peer.beat
-        was = peer.liveness
+        earlier, was = peer.beat, peer.liveness
         hearing = self.members.take(beat, link, now, out)
         if hearing is Hearing.STALE:
             self.drop("stale beat")
@@ -297,6 +296,7 @@ class Engine:
         if self.word == "up" and self.members.all_known:
             self.word = "active"
             out.append(Record(What.NODE_ACTIVE, "every peer was heard or judged"))
+        self.members.compare(now)
         beliefs = self._beliefs(now)
         for _ in range(_ROUNDS):
             changed = False

@@ -55,6 +55,13 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PingAnswered:
+    """A ping node answered an echo that this life of this node sent it not long ago."""
+
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStarted:
     """Every resource of the group runs; answers `StartGroup`."""
 
@@ -227,7 +234,7 @@ class ShutdownRequested:
 
 
 Event = (
-    Started | BeatReceived | MessageReceived | TimePassed | LinkChanged
+    Started | BeatReceived | MessageReceived | TimePassed | LinkChanged | PingAnswered
     | GroupStarted | GroupStartFailed | GroupStartLate | GroupStopped | GroupStopFailed
     | ResourceFailed
     | LeaseLapsed | GuardChanged | HardwareChanged

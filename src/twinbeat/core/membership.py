@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from . import lease
 from .arbiter import Arbitration
 from .beat import Ack, Beat, Custody, GroupView
+from .connectivity import Connectivity
 from .effects import Effect, Record, What
+from .events import LinkChanged
 from .fencing import Fencing
 from .liveness import Change, Hearing, Liveness, OwnBeats, PeerWatch
 from .model import ClusterModel, Proof
@@ -31,6 +33,8 @@ class Membership:
         self.unclean: set[Unclean] = set()
         """What other nodes are known to hold unclean, by their own word or by hearsay."""
         self._vouched: set[Unclean] = set()
+        self.own_links: dict[LinkName, bool] = {}
+        self.connectivity = Connectivity(model, now)
         self.proof: PeerProof = _PROOFS[model.proof](self)
 
     def __iter__(self) -> Iterator[PeerWatch]:
@@ -44,6 +48,7 @@ class Membership:
         self.peers = {n: known.get(n) or PeerWatch(n, model.timing, now) for n in names}
         for peer in self:
             peer.adopt(model.timing)
+        self.connectivity.adopt(model, now)
         self.unclean = {(group, node) for group, node in self.unclean if node in self.peers}
 
     # What happens.
@@ -71,6 +76,13 @@ class Membership:
             peer.read_anew = False
         return hearing
 
+    def own_link_changed(self, event: LinkChanged, out: list[Effect]) -> None:
+        """Note that a link of this node came up or went down."""
+        self.own_links[event.link] = event.up
+        self.connectivity.link_changed(event.link, event.up)
+        what = What.OWN_LINK_UP if event.up else What.OWN_LINK_DOWN
+        out.append(Record(what, event.why, evidence={"link": event.link}))
+
     def time_passed(self, now: Instant, out: list[Effect]) -> None:
         """Let silence mean something."""
         for peer in self:
@@ -79,6 +91,7 @@ class Membership:
             for link in peer.links_died(now):
                 out.append(Record(What.LINK_DEAD, f"nothing of {peer.node} came on {link}",
                                   peer=peer.node, evidence={"link": link}))  # fmt: skip
+        self.connectivity.time_passed(now, out)
         self.proof.time_passed(now, out)
 
     def stalled(self, gap: Duration, now: Instant) -> None:
@@ -88,6 +101,7 @@ class Membership:
         node for a deadtime; after a gap that comes near it, the peer is doubted.
         """
         self.awake = now
+        self.connectivity.stalled(now)
         if gap >= self.model.timing.quiet:
             for peer in self:
                 peer.doubt()
@@ -107,6 +121,11 @@ class Membership:
         known = (group, node) in self.unclean
         self.unclean.discard((group, node))
         return known
+
+    def compare(self, now: Instant) -> None:
+        """Compare what this node and those that are heard see of the world outside."""
+        said = {p.node: p.beat.pings for p in self if p.heard and p.beat is not None}
+        self.connectivity.compare({**said, self.me: self.connectivity.statement}, now)
 
     # What follows.
 
@@ -196,7 +215,7 @@ class Membership:
 
     def next_deadline(self) -> Instant:
         """Return when the silence of any peer, or of who was asked, next means something."""
-        deadline = self.proof.next_deadline()
+        deadline = min(self.proof.next_deadline(), self.connectivity.next_deadline())
         for peer in self.peers.values():
             deadline = min(deadline, peer.next_deadline(self.awake))
         return deadline
@@ -246,6 +265,10 @@ class Membership:
             elif peer.liveness is Liveness.LEFT:
                 tell(What.PEER_LEFT, "it said goodbye and holds nothing")
         self._tell_groups(peer, beat, earlier, out)
+        if beat.pings is not None and (earlier is None or earlier.pings != beat.pings):
+            plural = "" if beat.pings == 1 else "s"
+            tell(What.PEER_CONNECTIVITY, f"it sees {beat.pings} ping node{plural}",
+                 pings=beat.pings)  # fmt: skip
         if (earlier is None or earlier.digest != beat.digest) and beat.version:
             differs = beat.digest != self.model.digest
             if differs or earlier is not None:

@@ -106,6 +106,23 @@ class LinkSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PingSpec:
+    """A ping node: something outside the cluster whose answers show that this node gets out."""
+
+    name: NodeName
+    """The address as configured, or the name of a group; its one link is called the same."""
+    addresses: tuple[str, ...]
+    """Numeric, or names that are looked up once; any answer of a group's counts for the group."""
+    version: int = 4
+    """The version of IP in which names are looked up; a numeric address has its own."""
+
+    @property
+    def group(self) -> bool:
+        """Whether it is several addresses, or one, under a name of its own."""
+        return self.addresses != (self.name,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressSpec:
     """A virtual IP as configured; what is None is found from the routes at start (IPaddr's way)."""
 
@@ -198,6 +215,9 @@ class ClusterModel:
     timing: Timing
     links: tuple[LinkSpec, ...]
     groups: tuple[GroupSpec, ...]
+    pings: tuple[PingSpec, ...] = ()
+    connectivity: bool = False
+    """Whether groups move to where more ping nodes answer, as with Heartbeat's ipfail."""
     proof: Proof = Proof.PEER
     legacy: bool = False
     """Whether `auto_failback legacy` holds towards a Heartbeat peer: its oldest resource protocol,

@@ -5,7 +5,7 @@ Same facts, same answer, on every node. The order of the reasons is the order of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .beat import Pin
 from .model import GroupSpec
@@ -22,6 +22,10 @@ class Candidate:
     """A live node that does not hear it, or None."""
     here_for: Duration = Duration(0)
     """For how long it has been up and alive without a break."""
+    outdone: Mapping[NodeName, str] = field(default_factory=dict)
+    """Which nodes are better connected, for long enough to count, each with the sentence."""
+    unsure: Duration = Duration(0)
+    """For how long it is not known yet whether the present owner is better connected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,21 @@ def place(
     lame = tuple(
         f"{node} is not heard by {candidates[node].unheard_by}" for node in able if node not in best
     )
-    return _prefer(spec, best or able, candidates, owner, (*lame, *barred))
+    best = best or able
+    outdone = _outdone(best, candidates)
+    connected = [node for node in best if node not in outdone]
+    rest = (*outdone.values(), *lame, *barred)
+    return _prefer(spec, connected or best, candidates, owner, rest, outdone)
+
+
+def _outdone(able: list[NodeName], candidates: Mapping[NodeName, Candidate]) -> dict[NodeName, str]:
+    """Return those to which another one is preferred for its connectivity, and the sentences."""
+    return {
+        node: why
+        for node in able
+        for other, why in candidates[node].outdone.items()
+        if other in able
+    }
 
 
 def _prefer(
@@ -67,12 +85,14 @@ def _prefer(
     candidates: Mapping[NodeName, Candidate],
     owner: NodeName | None,
     rest: tuple[str, ...],
+    outdone: Mapping[NodeName, str],
 ) -> Placement:
     first = able[0]
     if owner not in able:
         why = f"{first} is the preferred owner" if first == spec.preferred else f"{first} is next"
         # What drives a group away comes first: it is the reason that people look for.
-        away = tuple(reason for reason in rest if reason.startswith(f"{owner} is "))
+        drove = outdone.get(owner) if owner is not None else None
+        away = tuple(r for r in rest if r == drove or r.startswith(f"{owner} is "))
         others = tuple(reason for reason in rest if reason not in away)
         return Placement(node=first, reasons=(*away, why, *others))
     if first == owner:
@@ -80,10 +100,14 @@ def _prefer(
             node=owner, reasons=(f"{owner} owns it and nothing prefers another", *rest)
         )
     if first != spec.preferred or not spec.failback.enabled:
-        off = "failback is off" if first == spec.preferred else f"{spec.preferred} is away"
+        less = "sees less" if spec.preferred in outdone else "is away"
+        off = "failback is off" if first == spec.preferred else f"{spec.preferred} {less}"
         kept = f"{owner} owns it and {off}"
         return Placement(node=owner, reasons=(kept, *rest))
-    wait = spec.failback.after - candidates[first].here_for
+    settling, wait = candidates[first].unsure, spec.failback.after - candidates[first].here_for
+    if settling > max(wait, 0):
+        kept = f"{owner} keeps it until it is settled which ping nodes {first} sees"
+        return Placement(node=owner, reasons=(kept, *rest), review_in=settling)
     if wait > 0:
         kept = f"{owner} keeps it: failback to {first} in {readable(wait)}, if it stays up"
         return Placement(node=owner, reasons=(kept, *rest), review_in=Duration(wait))

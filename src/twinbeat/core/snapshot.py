@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from . import orders
 from .beat import CLUSTER, Custody
 from .candidates import present_owner
+from .connectivity import PingWatch
 from .exclusive import unproven
 from .group import Group
 from .liveness import Liveness, PeerWatch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def snapshot(engine: "Engine", now: Instant) -> Status:
     """Return what the engine believes now."""
     nodes = {n: _node(engine, n, now) for n in engine.model.nodes}
+    nodes |= {n: _ping(n, watch, now) for n, watch in engine.members.connectivity.watches.items()}
     groups = {name: _group(engine, group, now) for name, group in engine.groups.items()}
     return Status(
         node=engine.me,
@@ -36,7 +38,10 @@ def snapshot(engine: "Engine", now: Instant) -> Status:
 def _node(engine: "Engine", node: NodeName, now: Instant) -> NodeStatus:
     peer = engine.members.peers.get(node)
     if peer is None:
-        links = {name: LinkStatus(up=up, last_heard=None) for name, up in engine.own_links.items()}
+        links = {
+            name: LinkStatus(up=up, last_heard=None)
+            for name, up in engine.members.own_links.items()
+        }
         return NodeStatus(
             state=engine.word,
             liveness="self",
@@ -52,6 +57,19 @@ def _node(engine: "Engine", node: NodeName, now: Instant) -> NodeStatus:
         last_heard=peer.last_heard(now),
         generation=peer.life.generation,
         links=_links(engine, peer, now),
+    )
+
+
+def _ping(node: NodeName, watch: PingWatch, now: Instant) -> NodeStatus:
+    heard = Duration(now - watch.since) if watch.heard else None
+    up = watch.answers is True
+    return NodeStatus(
+        state="ping" if up else "init" if watch.answers is None else "dead",
+        liveness="ping",
+        late=False,
+        last_heard=heard,
+        generation=0,
+        links={LinkName(node): LinkStatus(up=up, last_heard=heard)},
     )
 
 
@@ -139,5 +157,5 @@ def _flags(engine: "Engine") -> list[str]:
         if unproven(group.spec.resources, engine.model.proof):
             flags.append(f"unproven: {name}")
     flags.extend(engine.members.proof.flags())
-    flags.extend(f"link down: {link}" for link, up in engine.own_links.items() if not up)
+    flags.extend(f"link down: {link}" for link, up in engine.members.own_links.items() if not up)
     return flags

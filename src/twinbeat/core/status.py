@@ -20,9 +20,9 @@ class NodeStatus:
     """One node of the cluster, this one included."""
 
     state: str
-    """Heartbeat's word: `init`, `up`, `active` or `dead`."""
+    """Heartbeat's word: `init`, `up`, `active` or `dead`; `ping` for a ping node that answers."""
     liveness: str
-    """`self`, `unheard`, `alive`, `deaf`, `silent` or `left`."""
+    """`self`, `unheard`, `alive`, `deaf`, `silent` or `left`; `ping` for every ping node."""
     late: bool
     last_heard: Duration | None
     generation: int

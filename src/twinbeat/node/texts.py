@@ -62,6 +62,9 @@ _OURS: Mapping[What, Line] = {
     What.PEER_RETURNED: ("WARN", "{node} returned: {because}{numbers}"),
     What.PEER_RESTARTED: ("info", "{node} restarted: {because}{numbers}"),
     What.PEER_LEFT: ("info", "{node} left: {because}"),
+    What.PING_ANSWERS: ("debug", "ping node {node}: {because}"),
+    What.PING_DEAD: ("WARN", "ping node {node} is dead: {because}"),
+    What.PEER_CONNECTIVITY: ("info", "{node}: {because}"),
     What.LINK_UP: ("debug", "{because}"),
     What.LINK_DEAD: ("WARN", "{because}"),
     What.OWN_LINK_UP: ("info", "own link {link} is up: {because}"),
@@ -149,6 +152,12 @@ def _heartbeat_lines(
             return [("info", f"Heartbeat restart on node {peer}")]
         case What.PEER_LEFT:
             return [("info", f"Received shutdown notice from '{peer}'.")]
+        case What.PING_DEAD:
+            return [("WARN", f"node {peer}: is dead"), ("info", f"Link {peer}:{peer} dead.")]
+        case What.PING_ANSWERS:
+            late = [_late(record)] if "interval_ms" in evidence else []
+            status = ("info", f"Status update for node {peer}: status ping")
+            return [*late, ("info", f"Link {peer}:{peer} up."), status]
         case What.LINK_UP | What.LINK_DEAD | What.OWN_LINK_UP | What.OWN_LINK_DOWN:
             up = record.what in (What.LINK_UP, What.OWN_LINK_UP)
             return [("info", f"Link {peer or me}:{evidence['link']} {'up' if up else 'dead'}.")]

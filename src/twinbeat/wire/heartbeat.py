@@ -12,6 +12,7 @@ take what there is. Our fields, each a short text and left out when there is not
     tb_bye  1                             leaving
     tb_cfg  DIGEST                        of the configuration
     tb_mac  MAC ...                       12 hexadecimal digits each: of the virtual IPs' interfaces
+    tb_png  SCORE                         how many ping nodes answer the sender, 0 to 64
 
 Generations and sequence numbers are hexadecimal like Heartbeat's own `hg` and `seq`, all other
 numbers decimal. `tb` will mean the same in every version; a beat of a version that is not ours
@@ -49,6 +50,8 @@ MAX_GROUPS = 256
 MAX_RANK = 255
 MAX_DIGEST = 64
 MAX_MACS = 32
+MAX_PINGS = 64
+"""Heartbeat's limit of links, of which every ping node is one."""
 
 _CUSTODIES = {custody.value: custody for custody in Custody}
 _FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
@@ -117,6 +120,8 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
         fields.append(("tb_cfg", beat.digest))
     if beat.macs:
         fields.append(("tb_mac", _write_macs(beat.macs)))
+    if beat.pings is not None:
+        fields.append(("tb_png", str(beat.pings)))
 
 
 def _write_ack(node: NodeName, ack: Ack) -> str:
@@ -174,12 +179,13 @@ def unpack(message: Message) -> Beat:
         leaving=said.leaving,
         digest=said.digest,
         macs=said.macs,
+        pings=said.pings,
     )
 
 
 _REPEATED = (
     "st", "dt", "src", "hg", "tb", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg",
-    "tb_mac",
+    "tb_mac", "tb_png",
 )  # fmt: skip
 """All of a beat but `seq` and `tb_ack`, which alone are new in most of them."""
 _READ = ("seq", "tb_ack", *_REPEATED)
@@ -220,6 +226,7 @@ def _read_repeated(texts: tuple[str | None, ...]) -> Beat:
         leaving="tb_bye" in fields and flag(fields["tb_bye"], "1", "0", "tb_bye"),
         digest=_read_digest(fields.get("tb_cfg", "")),
         macs=_read_macs(fields.get("tb_mac", "")),
+        pings=_read_pings(fields.get("tb_png")),
     )
 
 
@@ -329,3 +336,7 @@ def _read_macs(text: str) -> frozenset[bytes]:
         if len(item) != 12 or item.strip("0123456789abcdef"):
             raise WireError(Reason.BAD_FIELD, f"tb_mac is {shown(text)}")
     return frozenset(map(bytes.fromhex, items))
+
+
+def _read_pings(text: str | None) -> int | None:
+    return None if text is None else decimal(text, "tb_png", most=MAX_PINGS)
