@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,7 +27,7 @@ MODES = {"ha.cf": 0o644, "haresources": 0o644, "authkeys": 0o600}
 
 def check_configuration(path: Path, strict: bool, as_json: bool, resources: bool) -> ExitCode:
     """Print the findings and what the configuration means; return the exit code."""
-    loaded = load_configuration(path)
+    loaded = load_configuration(path, _resolves)
     diagnostics = loaded.diagnostics
     found = look_at_resources(loaded, path) if resources and loaded.model else []
     diagnostics += judge(found)
@@ -110,12 +111,21 @@ def look_at_resources(loaded: Loaded, path: Path) -> list[tuple[Placed, Finding]
     return asyncio.run(look())
 
 
-def load_configuration(path: Path) -> Loaded:
+def load_configuration(path: Path, resolves: Callable[[str, int], bool] | None = None) -> Loaded:
     """Read a configuration; raises `Refused` when there is none to read."""
     try:
-        return load(read_sources(path))
+        return load(read_sources(path), resolves=resolves)
     except SourceError as error:
         raise Refused(ExitCode.CONFIGURATION, str(error)) from None
+
+
+def _resolves(name: str, version: int) -> bool:
+    """Whether a name, or an address of either version, leads to an address."""
+    family = socket.AF_INET6 if version == 6 or ":" in name else socket.AF_INET
+    try:
+        return bool(socket.getaddrinfo(name, None, family))
+    except (OSError, UnicodeError):
+        return False
 
 
 def _write_new(path: Path, text: str, mode: int) -> None:

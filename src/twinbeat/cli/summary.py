@@ -14,9 +14,13 @@ def takeover(model: ClusterModel) -> Duration:
 def as_lines(model: ClusterModel) -> Iterator[str]:
     """Yield the explanation as a person reads it, line by line."""
     timing = model.timing
+    decide = "groups go where more of them answer" if model.connectivity else "only shown"
     yield f"Cluster   {model.name}: {', '.join(model.nodes)}"
     for number, link in enumerate(model.links):
         yield f"{'' if number else 'Links':<8}  {_link(link)}"
+    for number, ping in enumerate(model.pings):
+        of = f" of {', '.join(ping.addresses)}" if ping.group else ""
+        yield f"{'' if number else 'Pings':<8}  {ping.name}{of}; {decide}"
     yield (
         f"Timing    a heartbeat every {readable(timing.keepalive)}; a silent peer is late after "
         f"{readable(timing.warntime)}, dead after {readable(timing.deadtime)};"
@@ -63,6 +67,8 @@ def as_dict(model: ClusterModel) -> dict[str, object]:
             }
             for link in model.links
         ],
+        "pings": [{"name": ping.name, "addresses": list(ping.addresses)} for ping in model.pings],
+        "connectivity": model.connectivity,
         "groups": [
             {
                 "name": group.name,

@@ -12,12 +12,14 @@ from .resources import read_timeouts
 from .tables import Table
 
 _LINKS = ("bcast", "udp", "mcast", "mcast6", "ucast", "ucast6", "serial", "baud")
+_PINGS = ("ping", "ping6", "ping_group")
 _DIRECTIVES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "cluster": {
         "name": ("cluster",),
         "nodes": ("node",),
         "realtime": ("realtime",),
         "rtprio": ("rtprio",),
+        "connectivity": ("respawn",),
     },
     "timing": {
         "preset": ("keepalive", "deadtime"),
@@ -50,6 +52,7 @@ def read_additions(root: Table, draft: Draft) -> None:
     _refuse(root, "link", "link", _LINKS, draft)
     _refuse(root, "respawn", "respawn", ("respawn", "failfast"), draft)
     _refuse(root, "env", "env", ("env",), draft)
+    _refuse(root, "ping", "ping", _PINGS, draft)
     for table in root.tables("group"):
         _group(table, draft)
     root.close()

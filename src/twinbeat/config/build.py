@@ -10,6 +10,7 @@ from twinbeat.core.model import (
     ClusterModel,
     GroupSpec,
     LinkSpec,
+    PingSpec,
     Proof,
     Timing,
 )
@@ -49,12 +50,16 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
     if report.failed or draft.timing is None:
         return None
     proof = draft.proof.value if draft.proof else Proof.PEER
+    pings = tuple(said.value for said in draft.pings if lower(said.value.name) not in nodes)
+    connectivity = bool(pings and draft.connectivity and draft.connectivity.value)
     return ClusterModel(
         name=draft.name.value if draft.name else DEFAULT_NAME,
         nodes=nodes,
         timing=draft.timing,
         links=links,
         groups=groups,
+        pings=pings,
+        connectivity=connectivity,
         proof=proof,
         legacy=draft.legacy,
         log=draft.log,
@@ -63,7 +68,7 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
         rtprio=draft.rtprio,
         respawn=tuple(said.value for said in draft.respawn),
         variables=tuple(draft.variables.items()),
-        digest=digest(nodes, draft.timing, groups, proof),
+        digest=digest(nodes, draft.timing, groups, proof, pings if connectivity else ()),
     )
 
 
@@ -86,14 +91,22 @@ def named_links(links: Sequence[LinkSpec]) -> tuple[LinkSpec, ...]:
 
 
 def digest(
-    nodes: Sequence[NodeName], timing: Timing, groups: Sequence[GroupSpec], proof: Proof
+    nodes: Sequence[NodeName],
+    timing: Timing,
+    groups: Sequence[GroupSpec],
+    proof: Proof,
+    pings: Sequence[PingSpec],
 ) -> str:
-    """Return 12 hexadecimal digits of what all nodes must share: not links, secrets or logs."""
+    """Return 12 hexadecimal digits of what all nodes must share: not links, secrets or logs.
+
+    `pings` are those whose answers decide; nodes that count other ones compare nothing.
+    """
     shared = [
         list(nodes),
         dataclasses.asdict(timing),
         [dataclasses.asdict(group) for group in groups],
         proof.value,
+        *([ping.name for ping in pings]),
     ]
     text = json.dumps(shared, sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]

@@ -7,12 +7,23 @@ from twinbeat.core.model import (
     LinkKind,
     LinkSpec,
     LogSpec,
+    PingSpec,
     Proof,
 )
-from twinbeat.core.units import MS, SECOND, Duration, LinkName
+from twinbeat.core.units import MS, SECOND, Duration, LinkName, NodeName
 
 from .diagnostics import quote
-from .draft import DEFAULT_PORT, Draft, GroupDraft, Said, add_link, add_node, interface_like, settle
+from .draft import (
+    DEFAULT_PORT,
+    Draft,
+    GroupDraft,
+    Said,
+    add_link,
+    add_node,
+    add_ping,
+    interface_like,
+    settle,
+)
 from .hacf import FACILITIES
 from .lines import read_serial
 from .programs import read_programs, read_variables
@@ -48,6 +59,8 @@ def read_cluster(root: Table) -> Draft:
     draft.timing = settle(draft.times, draft.whole, root.report)
     for table in root.tables("link"):
         _link(table, draft)
+    for table in root.tables("ping"):
+        _ping(table, draft)
     for table in root.tables("group"):
         _group(table, draft)
     log = root.table("log")
@@ -70,6 +83,9 @@ def _cluster(table: Table, draft: Draft) -> None:
     draft.realtime = realtime.value if realtime else draft.realtime
     draft.rtprio = rtprio.value if rtprio else draft.rtprio
     read_proof(table, draft)
+    connectivity = table.choice("connectivity", ("follow", "ignore"))
+    follow = connectivity is None or connectivity.value == "follow"
+    draft.connectivity = Said(follow, connectivity.mark if connectivity else table.mark())
     table.close()
 
 
@@ -137,6 +153,38 @@ def _link(table: Table, draft: Draft) -> None:
         table.error("address", f"{quote(link.address)} is no address")
     else:
         add_link(draft, link, table.mark(), table.report)
+
+
+def _ping(table: Table, draft: Draft) -> None:
+    address, group = table.text("address"), table.text("group")
+    addresses, version = table.texts("addresses"), table.whole("version", 4, 6)
+    table.close()
+    if version and version.value == 5:
+        table.error("version", "the version of IP is 4 or 6")
+    elif address and (group or addresses is not None):
+        table.error("address", "a ping node is one address, or a group with its addresses")
+    elif address:
+        _add_ping(table, draft, address.value, (address.value,), version)
+    elif group and addresses:
+        members = tuple(member.value for member in addresses)
+        _add_ping(table, draft, group.value, members, version)
+    elif group and "addresses" not in table:
+        table.missing("addresses", 'for example `addresses = ["192.168.0.1", "192.168.0.2"]`')
+    elif group and addresses is not None:
+        table.error("addresses", "a group of no addresses can never answer")
+    elif "address" not in table and "group" not in table:
+        table.missing("address", 'for example `address = "192.168.0.1"`')
+
+
+def _add_ping(
+    table: Table, draft: Draft, name: str, members: tuple[str, ...], version: Said[int] | None
+) -> None:
+    wrong = next((text for text in (name, *members) if text.split() != [text]), None)
+    if wrong is not None:
+        table.error("address", f"{quote(wrong)} is neither an address nor a name")
+        return
+    ping = PingSpec(name=NodeName(name), addresses=members, version=version.value if version else 4)
+    add_ping(draft, ping, table.mark(), table.report)
 
 
 def _multicast(text: str) -> bool:

@@ -1,12 +1,18 @@
 """What follows from a configuration that is correct: the warnings that syntax does not show."""
 
+from collections.abc import Callable
+
 from twinbeat.core.exclusive import what_is_exclusive
 from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof, ResourceSpec
 
 from .diagnostics import Mark, Report, quote
 from .draft import Draft, GroupDraft
 from .lines import carry
+from .text import lower
 from .times import spoken
+
+Resolves = Callable[[str, int], bool]
+"""Whether a name has an address of a version of IP, 4 or 6; a numeric one always has."""
 
 GOOD_BEATS = 5
 """Keepalives per deadtime: with five, two beats in a row may be lost and nothing goes dark."""
@@ -16,12 +22,18 @@ _ADDRESS_AGENTS = frozenset({"IPaddr", "IPaddr2", "IPv6addr", "VIPArip"})
 """OCF agents that put an address on an interface, as the in-process agent does."""
 
 
-def explain(model: ClusterModel, draft: Draft, report: Report) -> None:
-    """Warn of everything that works, but not as one would hope."""
+def explain(
+    model: ClusterModel, draft: Draft, report: Report, resolves: Resolves | None = None
+) -> None:
+    """Warn of everything that works, but not as one would hope.
+
+    Names are looked up only by whoever has the time to wait for it, and so gives `resolves`.
+    """
     _times(model, draft, report)
     _paths(model, draft, report)
     carry(model, draft, report)
     _nodes(model, draft, report)
+    _pings(model, draft, report, resolves)
     if not model.groups:
         report.warning(
             draft.whole,
@@ -124,6 +136,53 @@ def _nodes(model: ClusterModel, draft: Draft, report: Report) -> None:
             "There is no majority rule: when the network parts the nodes, each part takes the "
             "groups of the other, and they have two owners.",
             "two links over separate switches make a partition unlikely",
+        )
+
+
+def _pings(model: ClusterModel, draft: Draft, report: Report, resolves: Resolves | None) -> None:
+    decides = draft.connectivity
+    if draft.pings and not decides:
+        report.warning(
+            draft.pings[0].mark,
+            "there are ping nodes, but no `respawn` line starts ipfail",
+            "They are watched and shown; as in Heartbeat, nothing moves when they stop answering.",
+            "`respawn hacluster /usr/lib/heartbeat/ipfail` lets groups follow the network",
+        )
+    elif decides and decides.value and not draft.pings and "node" in draft.said:
+        report.warning(
+            decides.mark,
+            "ipfail is started, but there is no ping node",
+            "In Heartbeat, too, it had nothing to compare and moved nothing.",
+        )
+    members = {*model.nodes, *(link.address for link in model.links if link.address)}
+    for said in draft.pings:
+        for address in (said.value.name, *said.value.addresses):
+            if lower(address) in members:
+                report.warning(
+                    said.mark,
+                    f"the ping node {quote(address)} is a node of this cluster",
+                    "It always answers itself, so it says nothing of the network outside; one "
+                    "that is called like a node is not watched at all.",
+                    "ping what the clients need: a router, or a machine beyond it",
+                )
+                break
+        for address in said.value.addresses:
+            if resolves is not None and not resolves(address, said.value.version):
+                report.warning(
+                    said.mark,
+                    f"the name {quote(address)} of a ping node has no IPv{said.value.version} "
+                    "address here",
+                    "It counts as dead until it has one; it is looked up when the daemon starts.",
+                    "write the address in figures",
+                )
+    beats = model.timing.deadping / model.timing.keepalive
+    if model.pings and beats < FEW_BEATS:
+        report.warning(
+            _at(draft, "deadping", "deadtime"),
+            f"{beats:.1f} keepalives fit into the deadping {spoken(model.timing.deadping)}",
+            "A ping node is asked once in a keepalive: two lost answers make it look dead"
+            + (", and groups move." if model.connectivity else "."),
+            f"a deadping of {spoken(GOOD_BEATS * model.timing.keepalive)} or more",
         )
 
 

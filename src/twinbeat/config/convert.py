@@ -11,6 +11,7 @@ from twinbeat.core.model import (
     LinkKind,
     LinkSpec,
     LogSpec,
+    PingSpec,
     ResourceSpec,
     RespawnSpec,
 )
@@ -28,6 +29,7 @@ def to_toml(model: ClusterModel) -> str:
         ["# The keys stay in authkeys, beside this file.", *_cluster(model)],
         _timing(model),
         *(_link(link) for link in model.links),
+        *(_ping(ping) for ping in model.pings),
         *(block for group in model.groups for block in _group(group, model)),
         _log(model.log),
         *(_respawn(spec) for spec in model.respawn),
@@ -42,6 +44,8 @@ def _cluster(model: ClusterModel) -> list[str]:
         lines.append(f"name = {_quoted(model.name)}")
     lines.append(f"nodes = {_array(model.nodes)}")
     lines.append(f"proof = {_quoted(model.proof)}")
+    if model.pings and not model.connectivity:
+        lines.append('connectivity = "ignore"')
     if not model.realtime:
         lines.append("realtime = false")
     if model.rtprio != 1:
@@ -78,6 +82,17 @@ def _link(link: LinkSpec) -> list[str]:
         lines.append(f"ttl = {link.ttl}")
     if link.loop:
         lines.append("loop = true")
+    return lines
+
+
+def _ping(ping: PingSpec) -> list[str]:
+    lines = ["[[ping]]"]
+    if ping.group:
+        lines += [f"group = {_quoted(ping.name)}", f"addresses = {_array(ping.addresses)}"]
+    else:
+        lines.append(f"address = {_quoted(ping.name)}")
+    if ping.version != 4:
+        lines.append(f"version = {ping.version}")
     return lines
 
 

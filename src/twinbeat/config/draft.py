@@ -13,6 +13,7 @@ from twinbeat.core.model import (
     LinkKind,
     LinkSpec,
     LogSpec,
+    PingSpec,
     Proof,
     ResourceSpec,
     RespawnSpec,
@@ -78,6 +79,9 @@ class Draft:
     timing: Timing | None = None
     """The settled times; None when they contradict each other."""
     links: list[Said[LinkSpec]] = field(default_factory=list)
+    pings: list[Said[PingSpec]] = field(default_factory=list)
+    connectivity: Said[bool] | None = None
+    """Whether groups move to where more ping nodes answer."""
     groups: list[GroupDraft] = field(default_factory=list)
     failback: Failback = Failback(enabled=True)
     """For every group that does not say otherwise."""
@@ -142,6 +146,23 @@ def add_link(draft: Draft, link: LinkSpec, mark: Mark, report: Report) -> None:
             "This link will stay down, and `status` will show it so.",
         )
     draft.links.append(Said(link, mark))
+
+
+def add_ping(draft: Draft, ping: PingSpec, mark: Mark, report: Report) -> None:
+    """Add a ping node; a second one of the same name is mentioned and left."""
+    name = ping.name
+    if any(known.value.name == name for known in draft.pings):
+        report.warning(mark, f"the ping node {quote(name)} is named twice; once is enough")
+    elif len(draft.pings) == MAX_LINKS:
+        report.error(mark, f"more than {MAX_LINKS} ping nodes", "Heartbeat's limit is ours.")
+    elif not all(fits(text, MAX_NODE_NAME) for text in (name, *ping.addresses)):
+        report.error(
+            mark,
+            f"{quote(name)} can be no ping node",
+            f"A name or an address has at most {MAX_NODE_NAME} bytes, all of them printable.",
+        )
+    else:
+        draft.pings.append(Said(ping, mark))
 
 
 def fits(name: str, most: int) -> bool:

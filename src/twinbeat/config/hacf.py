@@ -22,7 +22,6 @@ FACILITIES = frozenset(
     | {"uucp", *(f"local{number}" for number in range(8))}
 )
 _CRM_MODES = frozenset({"respawn", "manual", "minimal", "ccm-only", "valgrind"})
-_PINGS = ("ping", "ping6", "ping_group", "hbaping")
 
 
 def read_ha_cf(source: Source, report: Report) -> Draft:
@@ -45,7 +44,6 @@ class _Reader(MediaReader):
         super().__init__(source, report)
         self._crm: bool | None = None
         self._autojoin: Word | None = None
-        self._ipfail = False
 
     def line(self, line: Line) -> None:
         """Apply one line: a directive and its values."""
@@ -69,7 +67,8 @@ class _Reader(MediaReader):
             return
         self._placeholders(values)
         if name in ("respawn", "failfast"):
-            self._ipfail |= any(value.text.endswith(f"/{IPFAIL}") for value in values)
+            if any(value.text.endswith(f"/{IPFAIL}") for value in values):
+                self.draft.connectivity = Said(True, directive.mark)
             read_program(line, directive, self.draft, self.report)
         elif name in _WHOLE_LINE:
             _WHOLE_LINE[name](self, directive, values)
@@ -103,19 +102,6 @@ class _Reader(MediaReader):
             )
         if "auto_failback" not in self.draft.said:
             self._legacy(self.draft.whole, "auto_failback is not set")
-        pings = [self.draft.said[name] for name in _PINGS if name in self.draft.said]
-        if pings and not self._ipfail:
-            self.report.warning(
-                pings[0],
-                "there are ping nodes, but no `respawn` line starts ipfail",
-                "In Heartbeat, too, nothing moved when they stopped answering.",
-            )
-        elif self._ipfail and not pings:
-            self.report.warning(
-                self.draft.said["respawn"],
-                "ipfail is started, but there is no ping node",
-                "In Heartbeat, too, it had nothing to compare and moved nothing.",
-            )
 
     # Values one by one.
 
@@ -134,8 +120,6 @@ class _Reader(MediaReader):
             )
             return
         self.draft.times[directive.text] = Said(span, value.mark)
-        if directive.text == "deadping":
-            self._without_effect(directive, IGNORED["ping"].consequence)
 
     def _auto_failback(self, directive: Word, value: Word) -> None:
         enabled = boolean(value.text)
@@ -257,6 +241,8 @@ _BY_VALUE: Mapping[str, Callable[[_Reader, Word, Word], None]] = {
     "nice_failback": _Reader._nice_failback,
     "bcast": _Reader.broadcast,
     "udp": _Reader.broadcast,
+    "ping": _Reader.ping,
+    "ping6": _Reader.ping,
     "udpport": _Reader.udpport,
     "serial": _Reader.serial,
     "baud": _Reader.bauds,
@@ -278,6 +264,7 @@ _WHOLE_LINE: Mapping[str, Callable[[_Reader, Word, list[Word]], None]] = {
     "mcast6": _Reader.multicast,
     "ucast": _Reader.unicast,
     "ucast6": _Reader.unicast,
+    "ping_group": _Reader.ping_group,
 }
 
 DIRECTIVES = frozenset({*_BY_VALUE, *_WHOLE_LINE, *IGNORED, "respawn", "failfast"})

@@ -43,7 +43,7 @@ def _one_of(consequence: str, *words: str) -> Ignored:
     return Ignored(consequence, " or ".join(words), lambda v: v in words)
 
 
-_PING = "Losing the outside network moves no group: twinbeat does not watch ping nodes yet."
+_HBA = "Losing the storage network moves no group: nobody asks a fibre channel device."
 _FENCING = (
     "No peer is switched off before its groups are taken over: its silence is the only proof of "
     "its death."
@@ -55,10 +55,7 @@ _CORES = "Core dumps are the service manager's affair (LimitCORE=)."
 _LOGD = "There is no log daemon: lines go where logfile, debugfile and logfacility say."
 
 IGNORED: Mapping[str, Ignored] = {
-    "ping": Ignored(_PING),
-    "ping6": Ignored(_PING),
-    "ping_group": Ignored(_PING, whole_line=True),
-    "hbaping": Ignored(_PING, whole_line=True),
+    "hbaping": Ignored(_HBA, whole_line=True),
     "rds": Ignored(_MEDIUM, whole_line=True),
     "tipc": Ignored(_MEDIUM, whole_line=True),
     "stonith": Ignored(_FENCING, whole_line=True),

@@ -9,7 +9,7 @@ from .additions import read_additions
 from .authkeys import read_authkeys
 from .build import build
 from .clustertoml import read_cluster
-from .consequences import explain
+from .consequences import Resolves, explain
 from .diagnostics import Diagnostic, Mark, Report, listed
 from .draft import Draft, SaidResource
 from .hacf import read_ha_cf
@@ -43,10 +43,11 @@ class Loaded:
     """Every resource of the model, group by group."""
 
 
-def load(sources: Sources, node: str | None = None) -> Loaded:
+def load(sources: Sources, node: str | None = None, resolves: Resolves | None = None) -> Loaded:
     """Read everything and check it as one; never raises for what the files say.
 
-    With `node` given, it must be one of the nodes: that is who this daemon will be.
+    With `node` given, it must be one of the nodes: that is who this daemon will be. With `resolves`
+    given, names are looked up, which may take long.
     """
     report = Report()
     sources = Sources(
@@ -62,7 +63,7 @@ def load(sources: Sources, node: str | None = None) -> Loaded:
         check_programs(draft, sources.machine, report)
     model = build(draft, sources.directory, report) if draft else None
     if model and draft:
-        explain(model, draft, report)
+        explain(model, draft, report, resolves)
         _is_member(model, draft, node, report)
     keyring = _keyring(sources, report)
     if report.failed or model is None or draft is None:

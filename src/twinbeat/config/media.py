@@ -1,12 +1,12 @@
-"""The lines of ha.cf that say over what heartbeats travel: directives act in their order."""
+"""The lines of ha.cf that say over what heartbeats, and pings, travel: they act in their order."""
 
 import ipaddress
 
-from twinbeat.core.model import LinkKind, LinkSpec
-from twinbeat.core.units import LinkName
+from twinbeat.core.model import LinkKind, LinkSpec, PingSpec
+from twinbeat.core.units import LinkName, NodeName
 
 from .diagnostics import Mark, Report, listed, quote
-from .draft import DEFAULT_PORT, Draft, add_link
+from .draft import DEFAULT_PORT, Draft, add_link, add_ping
 from .lines import BAUDS, DEFAULT_BAUD
 from .text import Source, Word
 from .times import number
@@ -47,6 +47,26 @@ class MediaReader:
             ],
         )
         self._port = port
+
+    def ping(self, directive: Word, value: Word) -> None:
+        """`ping ADDRESS` and `ping6 ADDRESS`."""
+        version = 6 if directive.text == "ping6" else 4
+        ping = PingSpec(name=NodeName(value.text), addresses=(value.text,), version=version)
+        add_ping(self.draft, ping, value.mark, self.report)
+
+    def ping_group(self, directive: Word, values: list[Word]) -> None:
+        """`ping_group NAME ADDRESS...`."""
+        if len(values) < 2:
+            self.report.error(
+                directive.mark,
+                "`ping_group` needs a name and an address",
+                NOT_STARTED,
+                "for example `ping_group routers 192.168.0.1 192.168.0.2`",
+            )
+            return
+        name, *members = (value.text for value in values)
+        ping = PingSpec(name=NodeName(name), addresses=tuple(members))
+        add_ping(self.draft, ping, values[0].mark, self.report)
 
     def serial(self, directive: Word, value: Word) -> None:
         """`serial TTY`."""

@@ -3,10 +3,11 @@
 from twinbeat.core.model import LinkKind, LinkSpec
 
 from .base import Link
+from .ping import PingLink
 from .serial import SerialLink
 from .udp import UdpLink
 
-__all__ = ["Link", "build"]
+__all__ = ["Link", "PingLink", "build"]
 
 
 def build(spec: LinkSpec) -> Link:

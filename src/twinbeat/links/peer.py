@@ -19,8 +19,10 @@ class PeerAddress:
     for in a thread that nothing waits for. What it found holds for the life of the link.
     """
 
-    def __init__(self, written: str) -> None:
+    def __init__(self, written: str, family: socket.AddressFamily = socket.AF_UNSPEC) -> None:
+        """Remember what is written, and in which family a name is looked up."""
         self._written = written
+        self._family = family
         self._found = _numeric(written)
         self._failure = "it is being looked up"
         self._lookup: threading.Thread | None = None
@@ -48,7 +50,7 @@ class PeerAddress:
     def _ask(self) -> None:
         """In the thread: ask the resolver, and leave the answer or the failure behind."""
         try:
-            answers = socket.getaddrinfo(self._written, None, type=socket.SOCK_DGRAM)
+            answers = socket.getaddrinfo(self._written, None, self._family, socket.SOCK_DGRAM)
             self._found = _numeric(str(answers[0][4][0]))
         except (OSError, UnicodeError) as error:
             self._failure = getattr(error, "strerror", None) or str(error)

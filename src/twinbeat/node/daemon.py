@@ -28,6 +28,7 @@ from twinbeat.core.events import (
     HardwareChanged,
     MessageReceived,
     ModelChanged,
+    PingAnswered,
     ShutdownRequested,
 )
 from twinbeat.core.model import ClusterModel, Keyring
@@ -47,6 +48,7 @@ from .loop import DecisionLoop
 from .mail import LOAD, Mail
 from .notify import Notifier
 from .performer import Performer
+from .pings import Pings
 from .scribe import Scribe
 from .sources import SourceError, read_sources
 from .state import Kept, StateDir, StateError
@@ -136,7 +138,8 @@ class Daemon:
         self._loop = DecisionLoop(self.alarm, self._decision_failed, self._chores)
         self._control = ControlServer(socket, self._answer, self._log)
         self._mail = Mail(me, kept.life, kept.uuid, model.nodes, keyring, self._log)
-        self._switchboard = Switchboard(self.alarm, self._loop.post, self._log)
+        self._pings = Pings(kept.life.token, self._loop.post, self._mail)
+        self._switchboard = Switchboard(self.alarm, self._loop.post, self._log, self._pings)
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
@@ -195,7 +198,7 @@ class Daemon:
         await self._scribe.ask(self._chronicle.read_back)
         await self._addresses.open(virtual_ips(self._model), self._model.timing.lease)
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
-        self._switchboard.use(self._model.links)
+        self._switchboard.use(self._model)
         engine = Engine(
             self._model,
             self._me,
@@ -239,12 +242,13 @@ class Daemon:
 
     # What arrives.
 
-    def _arrived(self) -> Iterator[BeatReceived | MessageReceived]:
+    def _arrived(self) -> Iterator[BeatReceived | MessageReceived | PingAnswered]:
         """Yield what every packet that waits and is to be believed says."""
         for packet, link in self._switchboard.receive():
             said = self._mail.open(packet, link)
             if said is not None:
                 yield said
+        yield from self._pings.answers()
 
     async def _answer(self, do: str, args: dict[str, Any], who: Credentials) -> object:
         if self._engine is None:
@@ -305,7 +309,7 @@ class Daemon:
         self._mail.believe(model.nodes, keyring)
         self._addresses.retime(model.timing.lease, model.timing.margin)
         self._log.configure(model.log)
-        self._switchboard.use(model.links)
+        self._switchboard.use(model)
         self._adopt(model)
         self._loop.post(ModelChanged(model))
 

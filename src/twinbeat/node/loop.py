@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twinbeat.core.effects import Effect
-from twinbeat.core.events import BeatReceived, Event, MessageReceived, Started, TimePassed
+from twinbeat.core.events import Event, Started, TimePassed
 from twinbeat.core.units import LONG_AGO, NEVER, Instant
 
 from . import clock
@@ -43,7 +43,7 @@ class DecisionLoop:
     def begin(
         self,
         engine: Decider,
-        receive: Callable[[], Iterable[BeatReceived | MessageReceived]],
+        receive: Callable[[], Iterable[Event]],
         perform: Callable[[Effect, Instant], None],
     ) -> None:
         """Tell the engine that it has started, and take turns from now on."""

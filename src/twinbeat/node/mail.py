@@ -12,11 +12,12 @@ from twinbeat.agents.base import Log
 from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import SendMessage
 from twinbeat.core.events import BeatReceived, MessageReceived
-from twinbeat.core.model import Keyring
+from twinbeat.core.model import Keyring, PingSpec
 from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName, seconds
 from twinbeat.heartbeat1.stream import HISTORY
-from twinbeat.wire import codec, heartbeat, plain
+from twinbeat.wire import codec, echoes, heartbeat, plain
 from twinbeat.wire.codec import Encoding
+from twinbeat.wire.echoes import Echo
 from twinbeat.wire.heartbeat import Envelope
 from twinbeat.wire.message import Message, Reason, WireError
 from twinbeat.wire.replay import ReplayGuard, Verdict
@@ -34,8 +35,9 @@ LOAD_FILE = "/proc/loadavg"
 UNKNOWN_NODE = "unknown node"
 OWN_NAME = "own name"
 FAULT = "fault"
+STALE_ECHO = "stale ping answer"
 
-_TOLD_QUIETLY = {Verdict.LATE.value}
+_TOLD_QUIETLY = {STALE_ECHO, Verdict.LATE.value}
 """What healthy peers do as well: a packet takes the long way."""
 
 
@@ -123,6 +125,23 @@ class Mail:
     def seal(self, beat: Beat) -> "Letter":
         """Return the packet that says a beat, in whichever encoding a link wants it."""
         return self._sealed(heartbeat.pack(beat, self._envelope()), beat.seq)
+
+    def seal_echo(self, echo: Echo, ping: PingSpec) -> bytes:
+        """Return what a ping node is to send back."""
+        message = echoes.pack(echo, ping, int(clock.wall()))
+        return codec.encode_netstring(message, self._keyring)
+
+    def open_echo(self, packet: bytes) -> Echo | None:
+        """Return the echo that a ping node sent back, if this cluster signed it."""
+        try:
+            return echoes.unpack(codec.decode(packet, self._keyring))
+        except WireError as error:
+            self._drop(error.reason.value, f"{error.detail}, in an answer to a ping")
+            return None
+
+    def refuse_echo(self, echo: Echo, why: str) -> None:
+        """Count an answer that proves nothing."""
+        self._drop(STALE_ECHO, f"[{echo.node}], number {echo.number}: {why}")
 
     def seal_message(self, order: SendMessage) -> "Letter":
         """Return the packet of a message of Heartbeat's own protocol."""

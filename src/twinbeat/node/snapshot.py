@@ -34,16 +34,17 @@ def draw(
 
 def summary(status: Status) -> str:
     """Say in a line how a node fares, as `systemctl status` shows it."""
-    alive = sum(node.liveness in ("self", "alive") for node in status.nodes.values())
+    nodes = [node for node in status.nodes.values() if node.liveness != "ping"]
+    alive = sum(node.liveness in ("self", "alive") for node in nodes)
     held = [name for name, group in status.groups.items() if group.owner == status.node]
     groups = f"holds {', '.join(held)}" if held else "holds no group"
-    return f"{alive} of {len(status.nodes)} nodes alive; {groups}"
+    return f"{alive} of {len(nodes)} nodes alive; {groups}"
 
 
 def _node(node: NodeStatus) -> dict[str, object]:
     return {
         "state": node.state,
-        "type": "normal",
+        "type": "ping" if node.liveness == "ping" else "normal",
         "liveness": node.liveness,
         "late": node.late,
         "last_heard_ms": _ms(node.last_heard),

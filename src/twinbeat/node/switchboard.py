@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 
 from twinbeat.agents.base import Log
 from twinbeat.core.events import Event, LinkChanged
-from twinbeat.core.model import LinkSpec
+from twinbeat.core.model import ClusterModel, LinkSpec
 from twinbeat.core.units import LinkName
 from twinbeat.links import build
 from twinbeat.links.base import Link
 
 from .alarm import Alarm
 from .mail import Letter
+from .pings import Pings
 
 BATCH = 512
 """As many datagrams as a link returns at once; fewer mean that it is dry."""
@@ -26,8 +27,9 @@ DRAIN_PAUSE_S = 0.02
 class Switchboard:
     """The links by their configuration; a link that did not change survives a reload."""
 
-    def __init__(self, alarm: Alarm, post: Callable[[Event], None], log: Log) -> None:
+    def __init__(self, alarm: Alarm, post: Callable[[Event], None], log: Log, pings: Pings) -> None:
         self._alarm = alarm
+        self._pings = pings
         self._post = post
         self._log = log
         self._links: dict[LinkSpec, Link] = {}
@@ -35,8 +37,10 @@ class Switchboard:
         self.unsent = 0
         """Packets that a link could not send."""
 
-    def use(self, specs: tuple[LinkSpec, ...]) -> None:
+    def use(self, model: ClusterModel) -> None:
         """Open exactly these links, closing those that are configured no more."""
+        specs = model.links
+        self._pings.use(model)
         for spec in [spec for spec in self._links if spec not in specs]:
             self._unwatch(spec)
             self._links.pop(spec).close()
@@ -48,10 +52,11 @@ class Switchboard:
                 self._watch(spec)
 
     def send(self, letter: Letter) -> None:
-        """Send on every link, waiting for none."""
+        """Send on every link, waiting for none; the ping nodes are asked with it."""
         for link in self._links.values():
             if not link.send(letter.packet(link.encoding)):
                 self.unsent += 1
+        self._pings.send()
 
     def losses(self) -> Iterator[tuple[str, int, LinkName]]:
         """Yield what the links lost since this was last asked: reason, number, link."""
@@ -74,6 +79,7 @@ class Switchboard:
         for spec, link in self._links.items():
             link.retry()
             self._watch(spec)
+        self._pings.retry()
 
     async def close(self) -> None:
         """Close every link once the last words have left, over slow ones too, but not for ever."""
@@ -85,6 +91,7 @@ class Switchboard:
             self._unwatch(spec)
             link.close()
         self._links.clear()
+        self._pings.close()
 
     def _teller(self, spec: LinkSpec) -> Callable[[bool, str], None]:
         def changed(up: bool, why: str) -> None:
