@@ -95,7 +95,7 @@ def digest(
     timing: Timing,
     groups: Sequence[GroupSpec],
     proof: Proof,
-    pings: Sequence[PingSpec],
+    pings: Sequence[PingSpec] = (),
 ) -> str:
     """Return 12 hexadecimal digits of what all nodes must share: not links, secrets or logs.
 

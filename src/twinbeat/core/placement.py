@@ -91,7 +91,7 @@ def _prefer(
     if owner not in able:
         why = f"{first} is the preferred owner" if first == spec.preferred else f"{first} is next"
         # What drives a group away comes first: it is the reason that people look for.
-        drove = outdone.get(owner) if owner is not None else None
+        drove = outdone.get(spec.preferred if owner is None else owner)
         away = tuple(r for r in rest if r == drove or r.startswith(f"{owner} is "))
         others = tuple(reason for reason in rest if reason not in away)
         return Placement(node=first, reasons=(*away, why, *others))

@@ -10,10 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .topology import SEATS, VIRTUAL_IP, Seat
+from .topology import CLIENT_IP, SEATS, VIRTUAL_IP, Seat
 
 GROUP = VIRTUAL_IP
 """A haresources group is named by its first resource word."""
+IPFAIL = "/usr/libexec/heartbeat/ipfail"
+"""Where Debian keeps it; twinbeat only reads the word."""
 HOME = Path("/run/lab")
 """In the cage's private tmpfs."""
 
@@ -29,6 +31,8 @@ class Timing:
     initdead: int
     realtime: bool = True
     failback: bool = True
+    ping: bool = False
+    """Whether the client is a ping node, and ipfail is on."""
 
 
 TIMINGS = {
@@ -93,6 +97,7 @@ def ha_cf(timing: Timing, log: Path) -> str:
     nodes = "\n".join(f"node {seat.name}" for seat in SEATS)
     realtime = "" if timing.realtime else "realtime off\n"
     failback = "on" if timing.failback else "off"
+    ping = f"ping {CLIENT_IP}\nrespawn hacluster {IPFAIL}\n" if timing.ping else ""
     return f"""\
 # The reference experiment: two nodes, heartbeats broadcast on eth1.
 logfile {log}
@@ -103,7 +108,7 @@ initdead {timing.initdead}ms
 udpport 694
 bcast eth1
 auto_failback {failback}
-{realtime}{nodes}
+{ping}{realtime}{nodes}
 """
 
 

@@ -29,7 +29,7 @@ from .node import Node
 from .ownership import Standing
 from .result import Result, measured
 from .stage import FRESH, POLL_S, Stage
-from .topology import SEATS, SWITCH, BuildError, command
+from .topology import CLIENT_IP, SEATS, SWITCH, BuildError, command
 from .twinbeat_daemon import ANSWER_S, RecordedDaemon, TwinbeatDaemon
 from .view import Span, summary, total
 
@@ -38,7 +38,7 @@ DOMAIN = ".example.com"
 
 PLAYED = (
     *(do.Run, do.Boot, do.Shutdown, do.PowerOff, do.Kill, do.Freeze, do.Thaw, do.Forget),
-    *(do.Install, do.Cut, do.Heal, do.Command, Expectation),
+    *(do.Install, do.Cut, do.Heal, do.PingLost, do.PingBack, do.Command, Expectation),
 )
 """What the laboratory can play, besides one `cluster`."""
 PROGRAMS: dict[str, type[Contender]] = {"twinbeat": RecordedDaemon, "heartbeat": HeartbeatDaemon}
@@ -54,6 +54,8 @@ table bridge cuts {{
     }}
 }}
 """
+UNSEEN = 'iifname "{name}-0" ip daddr {ping} icmp type echo-request drop'
+"""A node's questions to the ping node are lost; the client's own traffic is not touched."""
 NOTHING = View({}, {}, frozenset(), ())
 """What a daemon says that does not answer."""
 
@@ -75,6 +77,7 @@ def timing_of(script: Script) -> Timing:
         deadtime=timers.deadtime // MS,
         initdead=timers.initdead // MS,
         failback=setting.failback.enabled,
+        ping=setting.pings > 0,
     )
 
 
@@ -106,6 +109,8 @@ def _unbuildable(setting: Setting) -> str | None:
         return "the laboratory has two nodes and one group"
     if setting.script != Setting().script:
         return f"the script of the laboratory's group is `{Setting().script}`"
+    if setting.pings > 1:
+        return "the laboratory has one ping node, the client"
     if setting.failback.after:
         return "the laboratory's ha.cf knows no failback after a time"
     if setting.proof != Setting().proof or setting.startup_fencing:
@@ -140,6 +145,8 @@ class LabStage:
         self.nodes = {NodeName(node.name.removesuffix(DOMAIN)): node for node in stage.nodes}
         self._begin = begin
         self._cuts: set[Path] = set()
+        self._unseeing: set[NodeName] = set()
+        """Who gets no answer from the ping node."""
         self._leaving: set[NodeName] = set()
         self._left: set[NodeName] = set()
 
@@ -199,9 +206,11 @@ class LabStage:
             case do.Install(program, name):
                 self._install(program, name)
             case do.Cut(cables):
-                await self._cut(self._cuts.union(*cables))
+                self._cuts = self._cuts.union(*cables)
+                await self._cut()
             case do.Heal(cables):
-                await self._cut(self._cuts.difference(*cables) if cables else set())
+                self._cuts = self._cuts.difference(*cables) if cables else set()
+                await self._cut()
 
     async def _do_to(self, name: NodeName, step: do.ToNodes) -> None:
         node = self.nodes[name]
@@ -215,6 +224,12 @@ class LabStage:
                 await self.stage.power_off(node)
             case do.Kill():
                 await node.daemon.kill()
+            case do.PingLost():
+                self._unseeing.add(name)
+                await self._cut()
+            case do.PingBack():
+                self._unseeing.discard(name)
+                await self._cut()
             case do.Freeze():
                 node.daemon.freeze()
             case do.Thaw():
@@ -239,10 +254,10 @@ class LabStage:
             raise Unmet(f"the daemon of {name} still runs")
         self.stage.install(self.nodes[name], PROGRAMS[program])
 
-    async def _cut(self, cuts: set[Path]) -> None:
-        self._cuts = cuts
-        rules = "\n".join(f'iifname "{a}-*" oifname "{b}-*" drop' for a, b in sorted(cuts))
-        said = CUTS.format(rules=rules)
+    async def _cut(self) -> None:
+        rules = [f'iifname "{a}-*" oifname "{b}-*" drop' for a, b in sorted(self._cuts)]
+        rules += [UNSEEN.format(name=name, ping=CLIENT_IP) for name in sorted(self._unseeing)]
+        said = CUTS.format(rules="\n".join(rules))
         await command("ip", "netns", "exec", SWITCH, "nft", "-f", "-", text=said)
 
     async def _ask(self, step: do.Command) -> str | None:

@@ -10,6 +10,7 @@ from twinbeat.core.model import (
     GroupSpec,
     LinkKind,
     LinkSpec,
+    PingSpec,
     Proof,
     ResourceSpec,
     Timing,
@@ -17,7 +18,7 @@ from twinbeat.core.model import (
 from twinbeat.core.units import Duration, LinkName, milliseconds, seconds
 
 from .steps import Cluster, Reload
-from .values import Names, group_names, node_names
+from .values import Names, group_names, node_names, ping_names
 
 LINK = LinkName("eth1")
 """The one link for heartbeats."""
@@ -36,6 +37,7 @@ class Setting:
     script: str = "httpd"
     proof: Proof = Proof.PEER
     startup_fencing: bool = False
+    pings: int = 0
 
     def changed(self, said: Cluster | Reload) -> "Setting":
         """Return it with what a line says."""
@@ -83,6 +85,8 @@ class Setting:
             timing=self.timing,
             links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface=str(LINK)),),
             groups=tuple(specs),
+            pings=tuple(PingSpec(name=n, addresses=(n,)) for n in ping_names(self.pings)),
+            connectivity=self.pings > 0,
             proof=self.proof,
             startup_fencing=self.startup_fencing,
             digest=f"{len(nodes)} nodes, {len(groups)} groups, {self.script}, {failback}",

@@ -32,12 +32,13 @@ class Cluster(Step):
 
     What is not said stays as it was; at first: two nodes, one group `web` with the script `httpd`,
     keepalive 200 ms, deadtime 1 s, initdead 2 s, failback on, silence as proof of death. The
-    warntime is half the deadtime. Groups prefer `node1`, `node2` ... in turn.
+    warntime is half the deadtime. Groups prefer `node1`, `node2` ... in turn. With ping nodes,
+    `ping1`, `ping2` ..., groups go where more of them answer.
     """
 
     usage = (
         "cluster [nodes=NODES] [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
-        " [failback=FAILBACK] [script=SCRIPT] [proof=PROOF] [startup-fencing=SWITCH]"
+        " [failback=FAILBACK] [script=SCRIPT] [proof=PROOF] [startup-fencing=SWITCH] [pings=PINGS]"
     )
     nodes: int | None = None
     groups: int | None = None
@@ -48,6 +49,7 @@ class Cluster(Step):
     script: str | None = None
     proof: Proof | None = None
     startup_fencing: bool | None = None
+    pings: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,21 @@ class Install(Step):
     usage = "install twinbeat|heartbeat on NODE"
     program: str
     node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class PingLost(ToNodes):
+    """Let nodes get no answer from any ping node, or from that of this number."""
+
+    usage = "ping-lost NODE... [only=NUMBER]"
+    only: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PingBack(ToNodes):
+    """Let nodes get the answers of all ping nodes again."""
+
+    usage = "ping-back NODE..."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Path = tuple[NodeName, NodeName]
 NODES_MAX = 7
 GROUPS_MAX = 20
 OUTCOMES = ("GroupStarted", "GroupStartFailed", "GroupStopped", "GroupStopFailed")
+PINGS_MAX = 9
 STATES = ("init", "up", "active", "dead")
 
 
@@ -28,6 +29,11 @@ def group_names(count: int) -> tuple[GroupName, ...]:
     return tuple(
         GroupName(f"web{number}" if number > 1 else "web") for number in range(1, count + 1)
     )
+
+
+def ping_names(count: int) -> tuple[NodeName, ...]:
+    """Return `ping1`, `ping2` ..."""
+    return tuple(NodeName(f"ping{number}") for number in range(1, count + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,7 @@ KINDS = {
     "LOSSES": Kind(_losses, "the fates of the next heartbeats, `x` lost, `.` arrives: `xx.x`"),
     "NODES": Kind(_number(1, NODES_MAX), f"a number from 1 to {NODES_MAX}"),
     "GROUPS": Kind(_number(0, GROUPS_MAX), f"a number from 0 to {GROUPS_MAX}"),
+    "PINGS": Kind(_number(0, PINGS_MAX), f"a number from 0 to {PINGS_MAX}"),
     "NUMBER": Kind(_number(0, 999_999_999), "a whole number"),
     "FAILBACK": Kind(_failback, "`on`, `off`, or `after-` and a span, such as `after-5s`"),
     "SCRIPT": Kind(_text, "the name of the script that the group has as its resource"),

@@ -115,6 +115,10 @@ class FaultKind(StrEnum):
     REPLAY = "replay"
     """Recorded packets of the node, of this life and of earlier ones: so many."""
 
+    # The world outside. It stands last, so that what a seed draws of the others is as it was.
+    PING_LOST = "ping lost"
+    """The answers of a ping node, or of all (0), do not reach the node: the number of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -25,7 +25,7 @@ from twinbeat.core.effects import (
     StartGroup,
     StopGroup,
 )
-from twinbeat.core.events import GroupStartLate, LeaseLapsed
+from twinbeat.core.events import GroupStartLate, LeaseLapsed, PingAnswered
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, readable
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 10 * MS
 """A shorter lease is not written: it cannot be told from none."""
+ROUND_TRIP = 2 * MS
+"""Until a ping node's answer is there."""
 REPETITIONS = (200 * MS, 800 * MS, SECOND)
 """Between the announcements of an address, as announce.py of the agents spaces them."""
 
@@ -158,6 +160,10 @@ class Hands:
         self._network.send(node.name, packet)
         for look in self._audience.sent:
             look(node, order.beat)
+        for ping in node.model.pings:
+            if ping.name not in node.unseen:
+                answer = partial(self._daemon.tell, PingAnswered(ping.name))
+                node.world.at(Instant(node.world.now + ROUND_TRIP), answer)
 
     def _start(self, order: StartGroup) -> None:
         group = order.spec.name

@@ -200,10 +200,17 @@ class Injector:
         self._level_proofs()
         for node in self._world.nodes.values():
             self._level_agents(node)
+            node.unseen = self._lost_to(node)
             fast = [fault.size for fault in self._of(FaultKind.DRIFT, node.name)]
             usual = self._options.drift[self._options.names.index(node.name)]
             if (ppm := fast[-1] if fast else usual) != node.clock.ppm:
                 node.clock.set_rate(ppm)
+
+    def _lost_to(self, node: Node) -> set[NodeName]:
+        """Return the ping nodes whose answers do not reach a node."""
+        pings = [ping.name for ping in node.model.pings]
+        sizes = [fault.size for fault in self._of(FaultKind.PING_LOST, node.name)]
+        return {name for size in sizes for name in (pings[size - 1 : size] if size else pings)}
 
     def _level_wires(self) -> None:
         cuts = {path for fault in self._going_on.values() for path in self._cut_by(fault)}

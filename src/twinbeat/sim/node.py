@@ -43,6 +43,8 @@ class Node:
         """Whether the last daemon ended by itself, and if so whether cleanly."""
         self.drops: Drops = {}
         """How many packets were refused, by reason, in all lives."""
+        self.unseen: set[NodeName] = set()
+        """The ping nodes whose answers do not reach it."""
         self.paused = False
         self.dark = False
         """Whether the machine has no power."""

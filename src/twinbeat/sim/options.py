@@ -16,11 +16,13 @@ from twinbeat.core.model import (
     GroupSpec,
     LinkKind,
     LinkSpec,
+    PingSpec,
     Proof,
     ResourceSpec,
     Timing,
 )
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, LinkName, NodeName, readable
+from twinbeat.scenario.values import ping_names
 
 from .chance import Chance
 from .faults import FaultKind
@@ -37,6 +39,8 @@ NODES = (*(54 * (2,)), *(7 * (3,)), 4, 4, 5)
 """A packet goes to every other node: five nodes cost as much as ten pairs."""
 CROWDED_AND_FAST = 8
 """Of the larger clusters that would draw a fast keepalive, one in so many has it."""
+PINGS = (*(6 * (0,)), 1, 2)
+"""One cluster in four has ping nodes."""
 DRIFT_MAX_PPM = 10_000
 """One per cent: what the margin of a lease allows for."""
 AHEAD_MAX_S = (0, 60, 400 * 24 * 3600)
@@ -131,6 +135,8 @@ class Options:
     """The kinds of faults that are on, each with its weight."""
     gap: Duration
     """The usual time from one fault to the next."""
+    pings: int = 0
+    """How many ping nodes there are, which decide by ipfail's rule."""
     calm: tuple[Calm, ...] = ()
     """What was taken out of the draw."""
 
@@ -157,7 +163,8 @@ class Options:
             f"seed      {self.seed}",
             f"cluster   {self.nodes} nodes, {self.groups} group{'s' if self.groups > 1 else ''}, "
             f"proof {self.proof}, failback {failback}"
-            + (", preferred owners differ until healed" if self.differing else ""),
+            + (", preferred owners differ until healed" if self.differing else "")
+            + (f", ping nodes {self.pings}" if self.pings else ""),
             f"timing    keepalive {readable(times.keepalive)}, deadtime {readable(times.deadtime)},"
             f" initdead {readable(times.initdead)}, lease {readable(times.lease)}",
             f"weather   {self.skies}; announcements {'arrive' if self.neighbours else 'are lost'}"
@@ -195,6 +202,7 @@ def draw(seed: int, given: Given | None = None) -> Options:
     boots = chance.stream("ahead")
     apart = boots.choice(AHEAD_MAX_S)
     ahead = [Duration(boots.randint(0, apart) * SECOND) for _ in range(NODES_MAX)]
+    pings = _count(chance.stream("pings"), PINGS)
     rest = chance.stream("rest")
     options = Options(
         seed=seed,
@@ -212,8 +220,9 @@ def draw(seed: int, given: Given | None = None) -> Options:
         ahead=tuple(ahead[:nodes]),
         lasting=chance.stream("lasting").randrange(4) == 0,
         reboots=chance.stream("reboots").randrange(2) == 0,
-        mix=_mix(chance.stream("mix"), proof, nodes),
+        mix=_mix(chance.stream("mix"), proof, nodes, pings),
         gap=_gap(chance.stream("gap"), timing),
+        pings=pings,
     )
     for what in given.calm:
         options = options.calmed(what)
@@ -242,6 +251,8 @@ def model_of(options: Options, turn: int = 0, revision: Revision | None = None) 
         timing=_stretched(options.timing, revision.timers),
         links=(LinkSpec(name=LINK, kind=LinkKind.BROADCAST, interface="eth1"),),
         groups=tuple(_group(options, i, turn, i in revision.resources) for i in groups),
+        pings=tuple(PingSpec(name=n, addresses=(n,)) for n in ping_names(options.pings)),
+        connectivity=options.pings > 0,
         proof=options.proof,
         digest=f"{turn} {revision.timers} {len(groups)} {sorted(revision.resources)}",
     )
@@ -340,7 +351,7 @@ _FENCING = (
 _ARBITER = (FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT)
 
 
-def _mix(random: Random, proof: Proof, nodes: int) -> tuple[tuple[FaultKind, int], ...]:
+def _mix(random: Random, proof: Proof, nodes: int, pings: int) -> tuple[tuple[FaultKind, int], ...]:
     """Switch each kind on or off, and give those that are on their weights."""
     share = random.choice((25, 50, 75))
     drawn = [(kind, random.randint(1, 10), random.randrange(100) < share) for kind in FaultKind]
@@ -349,6 +360,8 @@ def _mix(random: Random, proof: Proof, nodes: int) -> tuple[tuple[FaultKind, int
         senseless.update(_FENCING)
     if proof is not Proof.ARBITER:
         senseless.update(_ARBITER)
+    if not pings:
+        senseless.add(FaultKind.PING_LOST)
     if nodes == 2:  # They would only be other names for a cut pair or a cut path.
         senseless.update((FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY, FaultKind.CUT_PAIR))
     possible = [(kind, weight, on) for kind, weight, on in drawn if kind not in senseless]

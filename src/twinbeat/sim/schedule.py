@@ -106,6 +106,8 @@ def _size(random: Random, kind: FaultKind, options: Options) -> int:
             return random.choice((25, 50, 200, 400))
         case FaultKind.HANDOVER | FaultKind.FAILBACK | FaultKind.RELOAD_RESOURCES:
             return random.randrange(options.groups)
+        case FaultKind.PING_LOST:
+            return random.randint(0, options.pings)
         case FaultKind.FORGERY | FaultKind.REPLAY:
             return random.choice((10, 50, 200))
         case _:

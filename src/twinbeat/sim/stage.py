@@ -168,6 +168,11 @@ class SimStage:
                 node.resume()
             case do.Forget():
                 node.forget()
+            case do.PingLost(_, only):
+                pings = [ping.name for ping in node.model.pings]
+                node.unseen.update(pings if only is None else pings[only - 1 :][:1])
+            case do.PingBack():
+                node.unseen.clear()
 
     def _do(self, step: do.Step) -> None:
         network, nodes = self.world.network, self.world.nodes

@@ -88,6 +88,8 @@ class Move:
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"{peer} released it: an operator moved it"):
                 return fault.kind in _COMMANDS
+            if self.because.startswith(f"{peer} released it: {self.node} sees "):
+                return fault.kind is FaultKind.PING_LOST
         told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
         return self.because.startswith(told) and self._concerns(fault)
 

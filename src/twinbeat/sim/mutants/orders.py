@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 from twinbeat.core import candidates, engine, orders
 from twinbeat.core.beat import Beat, Pin, Switch
+from twinbeat.core.connectivity import Connectivity
 from twinbeat.core.effects import Effect
 from twinbeat.core.engine import Engine
-from twinbeat.core.units import NodeName
+from twinbeat.core.units import Duration, NodeName
 
 from .base import Mutant, Patch, constant
 
@@ -61,6 +62,24 @@ MUTANTS = (
         name="pin-outlives-its-node",
         breaks="a pin does not end with its node's death, leave or standby",
         patches=(constant(candidates, "void_pin", None),),
+        seeds=0,
+    ),
+    Mutant(
+        name="better-connected-node-ignored",
+        breaks="placement does not ask who sees more ping nodes",
+        patches=(constant(Connectivity, "outdone", {}),),
+        seeds=0,
+    ),
+    Mutant(
+        name="difference-does-not-settle",
+        breaks="a difference of ping nodes counts at once, not after two keepalives",
+        patches=(Patch(Connectivity, "_settling", lambda _: property(lambda _self: 0)),),
+        seeds=0,
+    ),
+    Mutant(
+        name="failback-into-the-dark",
+        breaks="the preferred owner gets a group back before it has said which ping nodes it sees",
+        patches=(constant(Connectivity, "unsure", Duration(0)),),
         seeds=0,
     ),
 )
