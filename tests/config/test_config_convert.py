@@ -21,6 +21,7 @@ from twinbeat.core.model import (
     LinkKind,
     LinkSpec,
     LogSpec,
+    PingSpec,
     Proof,
     ResourceSpec,
     RespawnSpec,
@@ -193,6 +194,18 @@ def links(draw: st.DrawFn) -> LinkSpec:
 
 
 @st.composite
+def ping_specs(draw: st.DrawFn) -> PingSpec:
+    """Return an address, or a group, which may be of one address."""
+    hosts = st.sampled_from(["10.0.0.1", "fe80::1%eth0", "router", "gw.example.com"])
+    version = draw(st.sampled_from([4, 6]))
+    if draw(st.booleans()):
+        host = draw(hosts)
+        return PingSpec(name=NodeName(host), addresses=(host,), version=version)
+    members = tuple(draw(st.lists(hosts, min_size=1, max_size=3)))
+    return PingSpec(name=NodeName(f"group-{draw(names)}"), addresses=members, version=version)
+
+
+@st.composite
 def models(draw: st.DrawFn) -> ClusterModel:
     nodes = tuple(map(NodeName, draw(st.lists(names, min_size=1, max_size=4, unique=True))))
     keepalive = draw(st.integers(1, 10 * SECOND))
@@ -215,6 +228,9 @@ def models(draw: st.DrawFn) -> ClusterModel:
         )
         for name in draw(st.lists(words, max_size=3, unique=True))
     ]
+    pings = tuple(draw(st.lists(ping_specs(), max_size=3, unique_by=lambda ping: ping.name)))
+    pings = tuple(ping for ping in pings if ping.name not in nodes)
+    connectivity = bool(pings) and draw(st.booleans())
     log = draw(
         st.builds(
             LogSpec,
@@ -238,7 +254,9 @@ def models(draw: st.DrawFn) -> ClusterModel:
             for command in draw(st.lists(words, max_size=2, unique=True))
         ),
         variables=tuple((name, draw(words)) for name in draw(st.lists(names, unique=True))),
-        digest=digest(nodes, timing, groups, Proof.PEER),
+        pings=pings,
+        connectivity=connectivity,
+        digest=digest(nodes, timing, groups, Proof.PEER, pings if connectivity else ()),
     )
 
 

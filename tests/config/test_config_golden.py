@@ -37,10 +37,9 @@ GOLDEN: list[tuple[Callable[[], str], str]] = [
     (
         lambda: said(trio(QUIET + "ping 10.0.0.1\nping 10.0.0.2\ncrm off\n")),
         """\
-        ha.cf:7:1: warning: `ping` has no effect in twinbeat
-            Losing the outside network moves no group: twinbeat does not watch ping nodes yet.
-        ha.cf:7:1: warning: there are ping nodes, but no `respawn` line starts ipfail
-            In Heartbeat, too, nothing moved when they stopped answering.
+        ha.cf:7:6: warning: there are ping nodes, but no `respawn` line starts ipfail
+            They are watched and shown; as in Heartbeat, nothing moves when they stop answering.
+            hint: `respawn hacluster /usr/lib/heartbeat/ipfail` lets groups follow the network
         ha.cf:9:1: warning: `crm` has no effect in twinbeat
             twinbeat always runs haresources itself.
         """,

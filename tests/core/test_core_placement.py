@@ -26,6 +26,14 @@ def seen(**barred: str) -> dict[NodeName, Candidate]:
     return found
 
 
+LESS = "node2 sees 2 of 2 ping nodes, node1 0 of 2"
+
+
+def outdone(**barred: str) -> dict[NodeName, Candidate]:
+    """Return the candidates of a cluster in which node2 and node3 see more than node1."""
+    return {**seen(**barred), N1: Candidate(outdone={N2: LESS})}
+
+
 def up_for(span: float) -> dict[NodeName, Candidate]:
     return {**seen(), N1: Candidate(here_for=seconds(span))}
 
@@ -63,6 +71,24 @@ CASES = {
     ),
     "all are lame": (
         seen(node1="<node2", node2="<node1", node3="dead"), N1, Pin(), ON, N1,
+        "node1 owns it and nothing prefers another",
+    ),
+    "owner sees less": (outdone(), N1, Pin(), ON, N2, LESS),
+    "preferred sees less": (outdone(), N2, Pin(), ON, N2,
+                            "node2 owns it and nothing prefers another"),
+    "nobody owns it, preferred sees less": (outdone(), None, Pin(), ON, N2, LESS),
+    "pinned to one that sees less": (
+        outdone(), N2, Pin(1, N1), ON, N1, "an operator moved it to node1",
+    ),
+    "who sees more is dead": (
+        outdone(node2="dead"), N1, Pin(), ON, N1, "node1 owns it and nothing prefers another",
+    ),
+    "it is not settled what preferred sees": (
+        {**seen(), N1: Candidate(unsure=seconds(2))}, N2, Pin(), ON, N2,
+        "node2 keeps it until it is settled which ping nodes node1 sees",
+    ),
+    "an owner is not asked again": (
+        {**seen(), N1: Candidate(unsure=seconds(2))}, N1, Pin(), ON, N1,
         "node1 owns it and nothing prefers another",
     ),
     "pinned to a lame one": (

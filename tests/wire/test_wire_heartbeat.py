@@ -37,6 +37,7 @@ FULL = Beat(
     leaving=True,
     digest="a1b2c3d4",
     macs=frozenset({bytes.fromhex("02000a4d0001"), bytes.fromhex("02000a4d0002")}),
+    pings=2,
 )
 
 
@@ -74,6 +75,7 @@ def test_what_a_beat_looks_like_on_the_wire() -> None:
         ("tb_bye", "1"),
         ("tb_cfg", "a1b2c3d4"),
         ("tb_mac", "02000a4d0001 02000a4d0002"),
+        ("tb_png", "2"),
         ("src", "node1.example.com"),
         ("srcuuid", bytes(range(16))),
         ("seq", "1a4"),
@@ -188,6 +190,7 @@ REJECTED = [
     *[("tb_cfg", n, Reason.BAD_FIELD) for n in ("x" * 65, "a\nb")],
     *[("tb_mac", n, Reason.BAD_FIELD) for n in ("02000a4d00", "02000a4d000g", "02000a4d0001 ")],
     ("tb_mac", " ".join(["02000a4d0001"] * 33), Reason.TOO_MANY),
+    *[("tb_png", n, Reason.BAD_NUMBER) for n in ("", "65", "-1", "1.5", " 1", "2 of 3", "٢")],
 ]
 
 
@@ -271,6 +274,7 @@ beats = st.builds(
     leaving=st.booleans(),
     digest=st.text("0123456789abcdef", max_size=64),
     macs=st.frozensets(st.binary(min_size=6, max_size=6), max_size=4),
+    pings=st.none() | st.integers(0, 64),
 )  # fmt: skip
 
 
@@ -282,7 +286,7 @@ def test_any_beat_survives_both_encodings(beat: Beat) -> None:
 
 
 ours = st.sampled_from(
-    ["tb", "tb_ack", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg", "tb_mac"]
+    ["tb", "tb_ack", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg", "tb_mac", "tb_png"]
 )
 likely = st.text("0123456789abcdef,.@ %ynwf-*", max_size=60)
 
