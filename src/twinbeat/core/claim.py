@@ -51,14 +51,16 @@ def right_until(members: Membership, now: Instant) -> Instant:
 def why_claimed(
     group: GroupName,
     last_owner: NodeName | None,
-    placed_because: str,
+    placed_because: tuple[str, ...],
     members: Membership,
     now: Instant,
 ) -> str:
     """Say in a sentence why a group comes to this node now."""
+    outdone = f" ping nodes, {last_owner} "
+    because = next((why for why in placed_because if outdone in why), placed_because[0])
     peer = members.peers.get(last_owner) if last_owner is not None else None
     if peer is None:
-        return f"nobody owns it; {placed_because}"
+        return f"nobody owns it; {because}"
     if peer.liveness is Liveness.LEFT:
         return f"{peer.node} left the cluster"
     if peer.liveness is Liveness.SILENT:
@@ -67,4 +69,4 @@ def why_claimed(
     view = peer.view(group)
     if view is not None and view.failed:
         return f"it failed on {peer.node}"
-    return f"{peer.node} released it: {placed_because}"
+    return f"{peer.node} released it: {because}"

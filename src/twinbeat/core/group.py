@@ -232,7 +232,7 @@ class Group:
         self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen)
         world.members.proof.claim(self.name, self.term)
         self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
-        because = world.placement.reasons[0]
+        because = world.placement.reasons
         self.cause = why_claimed(self.name, self.last_owner, because, world.members, world.now)
         evidence = {"term": self.term, "from": self.last_owner}
         told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)

@@ -7,7 +7,7 @@ it. What is there is chained by group and by order; what is missing is left out,
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -64,6 +64,12 @@ ALONG = EXPLAINED | {
     What.GROUP_RECORD,
 }
 """Entries about the group that belong into a move's chain without being deeds."""
+
+SEEN = {What.PING_DEAD, What.PING_ANSWERS, What.PEER_CONNECTIVITY}
+"""What sets off a move to a better connected node."""
+
+_OUTDONE = " ping nodes, "
+"""What the sentence of placement says then."""
 
 ROOT_AGE_MAX = 60 * SECOND
 """What happened longer before the first deed may be true, but did not set it off."""
@@ -137,6 +143,9 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
     span = _last_span(entries, group)
     if span is None:
         return None
+    told = entries[span.begin + 1 : span.end + 1]
+    outside = any(e.group == group and e.what in DEEDS and _OUTDONE in e.because for e in told)
+    span = replace(span, outside=outside)
     chain = list(_chain(entries, span))
     return Move(
         group=group,
@@ -159,6 +168,8 @@ class _Span:
     end: int
     giver: NodeName | None
     taker: NodeName | None
+    outside: bool = False
+    """Whether it was set off by what the nodes see of the world outside."""
 
     def is_deed(self, entry: Entry) -> bool:
         """Whether the giver let go of the group in this entry, or somebody reached for it."""
@@ -247,10 +258,14 @@ class _Tone(Enum):
     BAD = "bad news of the giver"
     GOOD = "good news of the taker"
     WILL = "the will of an operator"
+    SEEN = "what one of them sees of the world outside"
 
 
 def _tone(entry: Entry, span: _Span) -> _Tone | None:
     """Return what kind of root of this move an entry can be, if any."""
+    if span.outside and entry.what in SEEN:
+        seer = entry.peer if entry.what is What.PEER_CONNECTIVITY else entry.node
+        return _Tone.SEEN if seer in (span.giver, span.taker) else None
     if entry.what in BAD_NEWS and span.giver in (None, _actor(entry)):
         return _Tone.BAD
     if entry.what in GOOD_NEWS and (span.giver is None or span.taker == _actor(entry)):
@@ -290,7 +305,7 @@ def _root(entries: Sequence[Entry], span: _Span, first: int) -> int:
                 start = index
             elif found is not None and (found is not _Tone.BAD or entry.what in BAD_ROOTS):
                 start, tone = index, found
-        elif tone is _Tone.WILL or _turns(entry, span, tone):
+        elif tone in (_Tone.WILL, _Tone.SEEN) or _turns(entry, span, tone):
             break
         elif found is not None and (found is tone or span.giver is None):
             start = index
