@@ -29,8 +29,10 @@ from twinbeat.sim.checkers import Phase
 from twinbeat.sim.devices import Manner
 from twinbeat.sim.hands import WriteLease
 from twinbeat.sim.mutants import MUTANTS
+from twinbeat.sim.node import Node
 from twinbeat.sim.options import model_of
 from twinbeat.sim.store import Loss
+from twinbeat.sim.watch import Watcher
 
 Schedule = Callable[[], bool]
 SCHEDULES: dict[str, Schedule] = dict(OUTSIDE)
