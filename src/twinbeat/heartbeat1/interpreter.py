@@ -26,8 +26,9 @@ from twinbeat.core.status import Status
 from twinbeat.core.units import LONG_AGO, MS, NEVER, SECOND, Duration, Instant, LinkName, NodeName
 from twinbeat.wire.heartbeat import LONGEST, SHORTEST
 
-from . import words
+from . import ipfail, words
 from .conversation import Conversation
+from .ipfail import PingTalk
 from .legacy import Legacy
 from .nice import NiceFailback
 from .peer import HeartbeatPeer, Said
@@ -54,6 +55,7 @@ class Meeting:
     peer: HeartbeatPeer
     outbound: Outbound
     conversation: Conversation
+    pings: PingTalk
 
 
 class Interpreter:
@@ -139,7 +141,9 @@ class Interpreter:
             out.append(Record(What.CONVERSATION, why, peer=event.node))
         else:
             conversation.lift_pins(meeting.conversation)
-        self._meeting = Meeting(peer, Outbound(self._first), conversation)
+        self._meeting = Meeting(
+            peer, Outbound(self._first), conversation, PingTalk(engine, event.node)
+        )
         return self._meeting
 
     def _last_life(self, node: NodeName) -> int:
@@ -250,8 +254,13 @@ class Interpreter:
                 conversation.say(words.repnodes(event.node, self.engine.model.nodes))
             case "query-cstatus" if for_me:
                 client, sender = fields.get("cn", ""), fields.get("from_id", "")
+                online = client == ipfail.CLIENT and self.engine.model.connectivity
                 if client and sender:
-                    conversation.say(words.client_status(event.node, client, sender))
+                    answer = words.client_status(event.node, client, sender, online=online)
+                    conversation.say(answer)
+            case kind if for_me and (kind in ipfail.KINDS or kind == "hbapi-clstat"):
+                for answer in meeting.pings.hear(kind, fields):
+                    conversation.say(answer)
             case kind if kind in _OF_RESOURCES:
                 self._agree_on_protocol(meeting, kind, now)
                 meeting.conversation.hear(kind, fields, event.seq, now)
@@ -275,7 +284,8 @@ class Interpreter:
         """Let the engine hear what the peer would have said as one of us."""
         engine, conversation = self.engine, meeting.conversation
         groups = {name: conversation.view(group) for name, group in engine.groups.items()}
-        beat = meeting.peer.beat(engine.mine, groups, leaving=conversation.left)
+        pings = meeting.pings.theirs
+        beat = meeting.peer.beat(engine.mine, groups, leaving=conversation.left, pings=pings)
         if beat is not None:
             out += engine.handle(BeatReceived(beat, link), now)
 
@@ -289,6 +299,7 @@ class Interpreter:
                 out.append(self._message(words.resend(peer.node, seq)))
         if peer.fresh:
             conversation.follow(now)
+            conversation.outbox += meeting.pings.follow()
         for fields in conversation.outbox:
             self._messages.append(engine.mine.number())
             out.append(self._message(fields, engine.mine.seq))

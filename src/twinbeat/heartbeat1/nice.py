@@ -153,10 +153,14 @@ class NiceFailback(Conversation):
 
     def _pin_here(self) -> None:
         for group in self._groups(self._share):
-            if group.spec.preferred != self.engine.me:
+            if group.spec.preferred != self.engine.me and not self._better_connected():
                 self.pin(group, self.engine.me)
             elif group.pin.node == self.peer:
                 self.pin(group, None)
+
+    def _better_connected(self) -> bool:
+        """Whether the ping nodes are why the peer gives, and not its operator."""
+        return self.engine.me in self.engine.members.connectivity.outdone(self.peer)
 
     # What our core is told.
 

@@ -75,7 +75,12 @@ class HeartbeatPeer:
         return self._last if self._beats else None
 
     def beat(
-        self, mine: OwnBeats, groups: dict[GroupName, GroupView], *, leaving: bool
+        self,
+        mine: OwnBeats,
+        groups: dict[GroupName, GroupView],
+        *,
+        leaving: bool,
+        pings: int | None,
     ) -> Beat | None:
         """Return the beat that says what the peer has said until now; None before its first status.
 
@@ -98,5 +103,6 @@ class HeartbeatPeer:
             acks={mine.node: Ack(mine.life, self.heard, True)} if self.fresh else {},
             groups=groups,
             leaving=leaving,
+            pings=pings,
         )
         return self._last

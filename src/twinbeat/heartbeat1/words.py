@@ -103,15 +103,15 @@ def repnodes(dest: NodeName, nodes: tuple[NodeName, ...]) -> Fields:
     return (("dest", dest), ("t", "repnodes"), ("nodelist", names), ("delnodelist", " "))
 
 
-def client_status(dest: NodeName, client: str, to: str) -> Fields:
-    """Answer that a client program of Heartbeat's is not connected here: there are none."""
+def client_status(dest: NodeName, client: str, to: str, *, online: bool) -> Fields:
+    """Answer whether a client program of Heartbeat's is at work here."""
     return (
         ("t", "respond-cstatus"),
         ("dest", dest),
         ("result", "OK"),
         ("cn", client),
         ("to_id", to),
-        ("cs", "offline"),
+        ("cs", "online" if online else "offline"),
     )
 
 
