@@ -56,10 +56,10 @@ def test_ipfail_lets_them_decide(where: str) -> None:
     assert warnings(loaded, 7) == warnings(loaded, 8) == []
 
 
-def test_another_helper_beside_ipfail_is_named_still() -> None:
-    loaded = with_ha_cf(IPFAIL + "respawn root /usr/lib/heartbeat/dopd\nping 10.0.0.1\n")
-    assert warnings(loaded, 7) == []
-    assert warnings(loaded, 8) == ["ha.cf:8:1 `respawn` has no effect in twinbeat"]
+def test_another_program_beside_ipfail_is_one_still() -> None:
+    model = model_of(IPFAIL + "respawn root /usr/lib/heartbeat/dopd\nping 10.0.0.1\n")
+    assert [spec.command for spec in model.respawn] == ["/usr/lib/heartbeat/dopd"]
+    assert model.connectivity
 
 
 def test_what_decides_is_shared_by_all_nodes() -> None:
