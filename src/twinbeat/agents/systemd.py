@@ -24,8 +24,10 @@ _MATCHES = (
     f"type='signal',sender='{NAME}',interface='{_PROPERTIES}',member='PropertiesChanged',"
     f"path_namespace='{_PATH}/unit'",
 )
-_REPLY_LIMIT = 5.0
-"""Seconds for an answer that takes systemd no work."""
+_REPLY_LIMIT = 25.0
+"""Seconds for an answer, D-Bus's own default: systemd reads unit files before some of them."""
+_TRY_AGAIN = 5.0
+"""Seconds before somebody who waits for a change asks again for a unit that cannot be asked for."""
 _EARLY_ENDS = 256
 """Ends of jobs that are remembered, of anybody's jobs."""
 
@@ -131,7 +133,7 @@ class Systemd:
         try:
             path = await self._path(unit)
         except BusError:
-            await asyncio.sleep(_REPLY_LIMIT)
+            await asyncio.sleep(_TRY_AGAIN)
             return
         change = self._changes.setdefault(path, asyncio.Event())
         await change.wait()
