@@ -117,8 +117,9 @@ def test_each_change_of_a_nodes_status_is_one_call_in_its_order(bench: Bench) ->
             says(What.PEER_LEFT),
         ):
             bench.hook.heard(record)
-        bench.hook.tell(NodeName("10.0.0.254"), "ping", info="ping")
-        await bench.until_called(7)
+        bench.hook.heard(says(What.PING_ANSWERS, NodeName("10.0.0.254")))
+        bench.hook.heard(says(What.PING_DEAD, NodeName("10.0.0.254")))
+        await bench.until_called(8)
 
     bench.play(scene)
     assert bench.lines() == [
@@ -129,8 +130,9 @@ def test_each_change_of_a_nodes_status_is_one_call_in_its_order(bench: Bench) ->
         "status node2 active active",
         "status node2 dead active",
         "status 10.0.0.254 ping active ping",
+        "status 10.0.0.254 dead active ping",
     ]
-    assert bench.log.count(f"info: Running {bench.ha_d}/rc.d/status status") == 7
+    assert bench.log.count(f"info: Running {bench.ha_d}/rc.d/status status") == 8
 
 
 def test_the_script_that_heartbeat_shipped_moves_nothing_and_what_was_added_runs(

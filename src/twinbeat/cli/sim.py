@@ -129,9 +129,7 @@ def sim(
 
     order = Order(nodes, proof, minutes, chosen_calm(calm or []), _known(mutant), shrink)
     if speed or scenario or (seed is None) == (seeds is None):
-        raise typer.BadParameter(
-            "give one run, --seed N, or many, --seeds A..B, or --scenario, or --speed"
-        )
+        raise typer.BadParameter("give --seed N, --seeds A..B, --scenario or --speed: one of them")
     if seed is not None:
         broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg, record)
         raise typer.Exit(int(broken))

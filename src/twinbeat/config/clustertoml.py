@@ -82,6 +82,8 @@ def _cluster(table: Table, draft: Draft) -> None:
     realtime, rtprio = table.flag("realtime"), table.whole("rtprio", 1, 99)
     draft.realtime = realtime.value if realtime else draft.realtime
     draft.rtprio = rtprio.value if rtprio else draft.rtprio
+    legacy = table.flag("legacy")
+    draft.legacy = legacy.value if legacy else False
     read_proof(table, draft)
     connectivity = table.choice("connectivity", ("follow", "ignore"))
     follow = connectivity is None or connectivity.value == "follow"

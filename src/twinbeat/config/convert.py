@@ -46,6 +46,8 @@ def _cluster(model: ClusterModel) -> list[str]:
     lines.append(f"proof = {_quoted(model.proof)}")
     if model.pings and not model.connectivity:
         lines.append('connectivity = "ignore"')
+    if model.legacy:
+        lines.append("legacy = true")
     if not model.realtime:
         lines.append("realtime = false")
     if model.rtprio != 1:

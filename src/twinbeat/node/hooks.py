@@ -76,6 +76,10 @@ class StatusHook:
                 self.tell(peer, self._words[peer])
             case What.PEER_DEAD | What.PEER_LEFT:
                 self.tell(peer, "dead")
+            case What.PING_ANSWERS:
+                self.tell(peer, "ping", info="ping")
+            case What.PING_DEAD:
+                self.tell(peer, "dead", info="ping")
             case What.PEER_ALIVE if peer in self._words:
                 self.tell(peer, self._words[peer])
 
