@@ -2,7 +2,7 @@
 
 Judged from heartbeat.md alone: the newest word is that with the highest number of the newest life;
 what counts are `resource` in full, `starting` (a node that begins holds nothing), `ask_resources
-done` of one who has released, `shutdone`, and the peer's death.
+done` of one who wanted to give, `shutdone`, and the peer's death.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Holder:
     ) -> None:
         self._me, self._peer, self._preferred = me, peer, preferred
         self._life = self._seq = 0
-        self._local = self._foreign = False
+        self._local = self._foreign = self._gives = False
 
     def hear(self, event: Event) -> None:
         """Take in a word of the peer's."""
@@ -33,16 +33,23 @@ class Holder:
             return
         if event.generation > self._life:
             self._life, self._seq = event.generation, 0
-            self._local = self._foreign = False
+            self._local = self._foreign = self._gives = False
         if event.generation < self._life or event.seq <= self._seq:
             return
         held = event.fields.get("rsc_hold", "")
         match event.kind:
             case "resource" if held in _HELD and event.fields.get("rtype") == "full":
                 self._local, self._foreign = _HELD[held]
+            case "resource" if held in _HELD and "rtype" not in event.fields:
+                local, foreign = _HELD[held]
+                self._local = held != "none" and (self._local or local)
+                self._foreign = held != "none" and (self._foreign or foreign)
             case "starting" | "shutdone":
                 self._local = self._foreign = False
-            case "ask_resources" if event.fields.get("info", "").lower() == "done":
+            case "ask_resources" if event.fields.get("info", "").lower() == "me":
+                self._gives = True
+            case "ask_resources" if self._gives and event.fields.get("info") == "done":
+                self._gives = False
                 local, foreign = _HELD.get(held or "all", (False, False))
                 self._local, self._foreign = (
                     self._local and not local,

@@ -57,6 +57,8 @@ class NiceFailback(Conversation):
         self._theirs: Share | None = None
         """What the peer holds; None until it has said so."""
         self._their_seq = 0
+        self._given, self._given_seq = Share.NONE, 0
+        """What it has given last, in its own terms: words from before that are past."""
         self._stable = False
         """Whether the peer says that its resources are at rest."""
         self._shutting_down = False
@@ -104,15 +106,15 @@ class NiceFailback(Conversation):
 
     def _hear_resource(self, fields: Words, seq: int) -> None:
         held = share(fields.get("rsc_hold"))
-        if held is None:
-            return
-        if fields.get("rtype") != "full":
-            known = self._theirs or Share.NONE
-            self._theirs = known | held if held else Share.NONE
-            return
-        if seq < self._their_seq:
+        if held is None or seq < self._their_seq:
             return  # It was lost on the way, and what it says is long past.
-        self._theirs, self._their_seq = held, seq
+        if seq < self._given_seq:
+            held &= ~self._given
+        self._their_seq = seq
+        if fields.get("rtype") != "full":
+            self._theirs = (self._theirs or Share.NONE) | held if held else Share.NONE
+            return
+        self._theirs = held
         self._shutting_down = fields.get("info") == "shutdown"
         stable = fields.get("isstable") == "1"
         if stable and not self._stable:
@@ -126,17 +128,18 @@ class NiceFailback(Conversation):
             case "me", Phase.NONE | Phase.OFFERED if self._may_take():
                 self.tell(f"{self.peer} wants to go standby [{theirs.word}]")
                 self._enter(Phase.OFFERED, mine, now)
+                self._given, self._given_seq = Share.NONE, seq
                 self.say(ask_resources(theirs, "other"))
             case "other", Phase.ASKED:
                 self.tell(f"standby: {self.peer} can take our {self._share.word} resources")
                 self._enter(Phase.GIVING, self._share, now)
                 self.say(resource(self._mine(), stable=False, info="standby"))
                 self._keep_the_word()
-            case "done", Phase.OFFERED:
+            case "done", Phase.OFFERED if seq > max(self._given_seq, self._their_seq):
                 self.tell(f"standby: acquire [{theirs.word}] resources from {self.peer}")
-                self._enter(Phase.TAKING, self._share, now)
-                self._theirs = (self._theirs or Share.NONE) & ~self._share.seen_from_other
-                self._their_seq = max(self._their_seq, seq)
+                self._enter(Phase.TAKING, self._share & mine, now)
+                self._given, self._given_seq = self._share.seen_from_other, seq
+                self._theirs = (self._theirs or Share.NONE) & ~self._given
                 self._empty |= self._share
                 self._pin_here()
             case "done", Phase.GAVE:
