@@ -52,8 +52,8 @@ class Conversation:
         """Whether the peer is ready to be given a group now."""
         raise NotImplementedError
 
-    def returned(self, now: Instant) -> None:
-        """The peer was taken for dead and is heard again in the same life."""
+    def returned(self, seq: int, now: Instant) -> None:
+        """The peer was taken for dead and is heard again in the same life; `seq` is its newest."""
         raise NotImplementedError
 
     def next_deadline(self) -> Instant:

@@ -219,6 +219,7 @@ class Interpreter:
 
     def _hear_echo(self, meeting: Meeting, link: LinkName, now: Instant, out: list[Effect]) -> None:
         """The peer has shown that it hears this life: what it said before counts now."""
+        self._note_return(meeting, now)
         kept, meeting.peer.kept_back = meeting.peer.kept_back, []
         for message in kept:
             self._take_in(meeting, message, now)
@@ -232,9 +233,7 @@ class Interpreter:
         self, meeting: Meeting, event: MessageReceived, now: Instant, out: list[Effect]
     ) -> None:
         peer = meeting.peer
-        watch = self.engine.members.peers[peer.node]
-        if watch.liveness is Liveness.SILENT and peer.said is not None:
-            meeting.conversation.returned(now)
+        self._note_return(meeting, now)
         if event.kind in _OF_RESOURCES and not peer.fresh:
             if not peer.keep_back(event):
                 self.engine.drop("message of a Heartbeat that acknowledges nothing")
@@ -243,6 +242,13 @@ class Interpreter:
         self._pass_on(meeting, event.link, now, out)
         if (seq := peer.inbound.due_ack()) is not None:
             out.append(self._message(words.ack(peer.node, seq)))
+
+    def _note_return(self, meeting: Meeting, now: Instant) -> None:
+        """Whatever makes it heard again: what it said before its silence no longer counts."""
+        peer = meeting.peer
+        silent = self.engine.members.peers[peer.node].liveness is Liveness.SILENT
+        if silent and peer.said is not None:
+            meeting.conversation.returned(peer.inbound.highest, now)
 
     def _take_in(self, meeting: Meeting, event: MessageReceived, now: Instant) -> None:
         fields, conversation = event.fields, meeting.conversation

@@ -66,7 +66,7 @@ class Legacy(Conversation):
         """Whether the peer is ready to be given a group now."""
         return group.name in self._wanted
 
-    def returned(self, now: Instant) -> None:
+    def returned(self, seq: int, now: Instant) -> None:
         """It may have taken everything meanwhile: so it is believed until it was asked."""
         self._free.clear()
         self._asked.clear()

@@ -20,7 +20,7 @@ from .conversation import Conversation, Words
 from .words import Share, ask_resources, hb_takeover, resource, share, starting
 
 REPLY_TIME = Duration(10 * SECOND)
-"""How long a giver waits for `other`, as in Heartbeat."""
+"""How long a giver waits for `other`, as in Heartbeat; and a taker for the giver to begin."""
 ASK_AGAIN = Duration(3 * SECOND)
 """When a node that has not said what it holds is asked again."""
 GIVE_AGAIN = Duration(2 * SECOND)
@@ -57,6 +57,8 @@ class NiceFailback(Conversation):
         self._theirs: Share | None = None
         """What the peer holds; None until it has said so."""
         self._their_seq = 0
+        self._given, self._given_seq = Share.NONE, 0
+        """What it has given last, in its own terms: words from before that are past."""
         self._stable = False
         """Whether the peer says that its resources are at rest."""
         self._shutting_down = False
@@ -72,7 +74,10 @@ class NiceFailback(Conversation):
         """When it was last asked what it holds; one that just begins says so by itself."""
         self._orphaned_at: Instant = NEVER
         self._take_at: Instant = NEVER
+        self._next_take: Instant = LONG_AGO
         self._next_give: Instant = LONG_AGO
+        self._overruled: list[Group] = []
+        """What is given although it is no longer to move."""
         self._gone = False
         self._said_shutdown = False
 
@@ -83,32 +88,35 @@ class NiceFailback(Conversation):
         match kind:
             case "starting":
                 # It has taken nothing yet, and takes its own only when this node was told of it.
-                self._theirs, self._their_seq, self._stable = Share.NONE, seq, False
+                if seq > self._their_seq:
+                    self._theirs, self._their_seq, self._stable = Share.NONE, seq, False
                 self.say(resource(self._mine(), stable=self._at_rest()))
                 self._told = None
             case "resource":
                 self._hear_resource(fields, seq)
             case "ask_resources":
                 held = share(fields.get("rsc_hold"), absent=Share.ALL)
-                self._hear_standby(held or Share.NONE, (fields.get("info") or "").lower(), now)
+                info = (fields.get("info") or "").lower()
+                self._hear_standby(held or Share.NONE, info, seq, now)
             case "hb_takeover":
                 # Heartbeat's own script passes on no word for `failback`, and no word means all.
-                self._hear_takeover(share(fields.get("rsc_hold")) or Share.ALL)
+                word = fields.get("rsc_hold") or "failback"
+                self._hear_takeover(Share.ALL if word == "failback" else share(word) or Share.NONE)
             case "shutdone":
                 self.tell(f"Received shutdown notice from '{self.peer}'.")
                 self.left, self._phase = True, Phase.NONE
 
     def _hear_resource(self, fields: Words, seq: int) -> None:
         held = share(fields.get("rsc_hold"))
-        if held is None:
-            return
-        if fields.get("rtype") != "full":
-            known = self._theirs or Share.NONE
-            self._theirs = known | held if held else Share.NONE
-            return
-        if seq < self._their_seq:
+        if held is None or seq < self._their_seq:
             return  # It was lost on the way, and what it says is long past.
-        self._theirs, self._their_seq = held, seq
+        if seq < self._given_seq:
+            held &= ~self._given
+        self._their_seq = seq
+        if fields.get("rtype") != "full":
+            self._theirs = (self._theirs or Share.NONE) | held if held else Share.NONE
+            return
+        self._theirs = held
         self._shutting_down = fields.get("info") == "shutdown"
         stable = fields.get("isstable") == "1"
         if stable and not self._stable:
@@ -116,26 +124,32 @@ class NiceFailback(Conversation):
             self._told = None
         self._stable = stable
 
-    def _hear_standby(self, theirs: Share, info: str, now: Instant) -> None:
+    def _hear_standby(self, theirs: Share, info: str, seq: int, now: Instant) -> None:
         mine = theirs.seen_from_other
         match info, self._phase:
             case "me", Phase.NONE | Phase.OFFERED if self._may_take():
                 self.tell(f"{self.peer} wants to go standby [{theirs.word}]")
                 self._enter(Phase.OFFERED, mine, now)
+                self._given, self._given_seq = Share.NONE, seq
                 self.say(ask_resources(theirs, "other"))
             case "other", Phase.ASKED:
                 self.tell(f"standby: {self.peer} can take our {self._share.word} resources")
                 self._enter(Phase.GIVING, self._share, now)
                 self.say(resource(self._mine(), stable=False, info="standby"))
-            case "done", Phase.OFFERED:
+                self._keep_the_word()
+            case "done", Phase.OFFERED if seq > max(self._given_seq, self._their_seq):
                 self.tell(f"standby: acquire [{theirs.word}] resources from {self.peer}")
-                self._enter(Phase.TAKING, self._share, now)
-                self._theirs = (self._theirs or Share.NONE) & ~self._share.seen_from_other
+                self._enter(Phase.TAKING, self._share & mine, now)
+                self._given, self._given_seq = self._share.seen_from_other, seq
+                self._theirs = (self._theirs or Share.NONE) & ~self._given
                 self._empty |= self._share
                 self._pin_here()
             case "done", Phase.GAVE:
                 text = "Other node completed standby takeover of {} resources."
                 self.tell(text.format(self._share.word))
+                for group in self._overruled:
+                    self.pin(group, None)
+                self._overruled = []
                 self._enter(Phase.NONE, Share.NONE, now)
                 self._told = None
             case "me", _:
@@ -150,6 +164,17 @@ class NiceFailback(Conversation):
         self.tell(f"{self.peer} wants to take over [{theirs.word}]")
         for group in self._groups(theirs.seen_from_other):
             self.pin(group, self.peer)
+
+    def _keep_the_word(self) -> None:
+        """Give what was offered also when it is no longer to move: the peer waits for an hour.
+
+        It comes back when the peer has taken it.
+        """
+        for group in self._groups(self._share):
+            if not self.placed_at_peer(group):
+                self.tell(f"{group.name} was offered and has to be given first")
+                self.pin(group, self.peer)
+                self._overruled.append(group)
 
     def _pin_here(self) -> None:
         for group in self._groups(self._share):
@@ -181,9 +206,12 @@ class NiceFailback(Conversation):
         """Whether the peer is ready to be given a group now."""
         return self._phase is Phase.GIVING and bool(self._share & self._share_of(group))
 
-    def returned(self, now: Instant) -> None:
-        """It may have taken everything meanwhile: so it is believed until it says otherwise."""
-        self._theirs, self._stable, self._their_seq = Share.ALL, False, 0
+    def returned(self, seq: int, now: Instant) -> None:
+        """It may have taken everything meanwhile: so it is believed until it says otherwise.
+
+        What it said in between was missed, and comes when it is asked for, in any order.
+        """
+        self._theirs, self._stable, self._their_seq = Share.ALL, False, seq
         self._enter(Phase.NONE, Share.NONE, now)
         self._asked_at = LONG_AGO
 
@@ -209,8 +237,8 @@ class NiceFailback(Conversation):
 
     def next_deadline(self) -> Instant:
         """Return when `follow` has to look again though nothing happened; past times are void."""
-        times = [self._next_give, self._orphaned_at, self._take_at]
-        if self._phase is Phase.ASKED:
+        times = [self._next_give, self._orphaned_at, max(self._take_at, self._next_take)]
+        if self._phase in (Phase.ASKED, Phase.OFFERED):
             times.append(Instant(self._since + REPLY_TIME))
         if self._theirs is None and self._asked_at != LONG_AGO:
             times.append(Instant(self._asked_at + ASK_AGAIN))
@@ -238,6 +266,9 @@ class NiceFailback(Conversation):
                 self.tell("No reply to standby request.  Standby request cancelled.")
                 self._enter(Phase.NONE, Share.NONE, now)
                 self._next_give = Instant(now + GIVE_AGAIN)
+            case Phase.OFFERED if self._stable and now - self._since >= REPLY_TIME:
+                self.tell("it began to release nothing: what it offered is void")
+                self._enter(Phase.NONE, Share.NONE, now)
             case Phase.GIVING if not any(group.custody in _RUNNING for group in moving):
                 self.tell(f"{self._share.word} HA resource release completed (standby).")
                 self._enter(Phase.GAVE, self._share, now)
@@ -292,10 +323,9 @@ class NiceFailback(Conversation):
         if not wanted:
             self._take_at = NEVER
             return
-        if self._take_at == NEVER:
-            self._take_at = Instant(now if ordered else now + TAKE_FIRST)
-        if now >= self._take_at:
-            self._take_at = Instant(now + TAKE_AGAIN)
+        self._take_at = min(self._take_at, Instant(now if ordered else now + TAKE_FIRST))
+        if now >= self._take_at and now >= self._next_take:
+            self._next_take = Instant(now + TAKE_AGAIN)
             self.say(hb_takeover(wanted))
 
     def _ordered_here(self, group: Group) -> bool:
