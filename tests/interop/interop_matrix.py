@@ -57,8 +57,8 @@ class Row:
 
 
 IPFAIL = "/usr/libexec/heartbeat/ipfail"
-MOVE = 2.0
-"""A planned move: two Heartbeats need up to 1.3 s when the machine is busy."""
+MOVE = 3.0
+"""A planned move: two Heartbeats need up to 1.3 s, and more while the machine is busy."""
 DEATH = 5.0
 """A takeover: a deadtime of 2 s, and 2 s more in a peer's first 5 s."""
 BUSY = 1.0
