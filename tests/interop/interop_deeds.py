@@ -250,6 +250,15 @@ def cut_from(number: int) -> Deed:
     return Deed(f"cut what node{number} says", play)
 
 
+def cut_from_client(number: int) -> Deed:
+    """Cut a node from the client, its ping node, and from nothing else."""
+
+    async def play(rig: Rig) -> None:
+        await _rules(f'iifname "node{number}-0" oifname "client0" drop')
+
+    return Deed(f"cut node{number} from the client", play)
+
+
 def heal() -> Deed:
     """Mend the cables."""
 

@@ -15,6 +15,7 @@ from interop_deeds import (
     calm,
     cut,
     cut_from,
+    cut_from_client,
     freeze,
     heal,
     keys,
@@ -56,14 +57,16 @@ class Row:
     """Seconds that web may be without an echo after both were up; None: it is not bounded."""
 
 
-IPFAIL = "/usr/libexec/heartbeat/ipfail"
-MOVE = 2.0
-"""A planned move: two Heartbeats need up to 1.3 s when the machine is busy."""
+MOVE = 3.0
+"""A planned move: two Heartbeats need up to 1.3 s, and more while the machine is busy."""
 DEATH = 5.0
 """A takeover: a deadtime of 2 s, and 2 s more in a peer's first 5 s."""
 BUSY = 1.0
 """Nothing may move: what a busy machine makes a client wait."""
 
+PINGING = Setup(
+    more="respawn hacluster /usr/libexec/heartbeat/ipfail", medium=f"bcast eth1\nping {CLIENT_IP}"
+)
 OFF, LEGACY = Setup(failback="off"), Setup(failback="legacy")
 UP = sequence(start(1), start(2), owners(1, 2), calm())
 LONG = sequence(UP, rest(4))
@@ -335,6 +338,17 @@ NETWORK = (
         sequence(LONG, cut_from(1), owners_serve(2, 2), rest(3), heal(), owners(1, 2), CALM),
         pairs=("TC",),
     ),
+    *(
+        Row(
+            f"ping-lost-{name}",
+            f"the {name} node no longer reaches the ping node, and later does again",
+            sequence(
+                LONG, cut_from_client(number), owners_serve(other, other), rest(3), heal(), AT_ONE
+            ),
+            PINGING,
+        )
+        for name, number, other in (("first", 1, 2), ("second", 2, 1))
+    ),
     Row(
         "short-cut",
         "every cable is cut for less than the deadtime",
@@ -374,7 +388,7 @@ def _setups() -> tuple[Row, ...]:
         ),
         "ping-node": (
             "a ping node, and ipfail on the side of Heartbeat",
-            Setup(more=f"respawn hacluster {IPFAIL}", medium=f"bcast eth1\nping {CLIENT_IP}"),
+            PINGING,
         ),
         "serial-alone": (
             "a serial line alone",

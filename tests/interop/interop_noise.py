@@ -64,8 +64,8 @@ NOISE: Sequence[Noise] = (
     ),
     Noise(
         "^Late heartbeat: Node .* deadtime",
-        "The first heartbeat after a partition is later than the deadtime.",
-        "^(partition|frozen|one-way)",
+        "The first heartbeat, or echo, after a partition is later than the deadtime.",
+        "^(partition|frozen|one-way|ping-lost)",
     ),
 )
 
