@@ -14,6 +14,8 @@ from twinbeat.core.units import GroupName, NodeName
 _HELD = {
     "none": (False, False), "local": (True, False), "foreign": (False, True), "all": (True, True),
 }  # fmt: skip
+_ENDED = 1 << 63
+"""After its goodbye a life says nothing more."""
 _PARTED = (What.PEER_DEAD, What.PEER_LEFT, What.PEER_RESTARTED)
 
 
@@ -25,6 +27,7 @@ class Holder:
     ) -> None:
         self._me, self._peer, self._preferred = me, peer, preferred
         self._life = self._seq = 0
+        self._taken: set[int] = set()
         self._local = self._foreign = self._gives = False
 
     def hear(self, event: Event) -> None:
@@ -33,9 +36,11 @@ class Holder:
             return
         if event.generation > self._life:
             self._life, self._seq = event.generation, 0
+            self._taken.clear()
             self._local = self._foreign = self._gives = False
-        if event.generation < self._life or event.seq <= self._seq:
+        if event.generation < self._life or event.seq <= self._seq or event.seq in self._taken:
             return
+        self._taken.add(event.seq)
         held = event.fields.get("rsc_hold", "")
         match event.kind:
             case "resource" if held in _HELD and event.fields.get("rtype") == "full":
@@ -44,8 +49,12 @@ class Holder:
                 local, foreign = _HELD[held]
                 self._local = held != "none" and (self._local or local)
                 self._foreign = held != "none" and (self._foreign or foreign)
-            case "starting" | "shutdone":
+            case "starting":
                 self._local = self._foreign = False
+            case "shutdone":
+                self._local = self._foreign = False
+                self._seq = _ENDED
+                return
             case "ask_resources" if event.fields.get("info", "").lower() == "me":
                 self._gives = True
             case "ask_resources" if self._gives and event.fields.get("info") == "done":

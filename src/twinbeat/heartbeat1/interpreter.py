@@ -7,7 +7,7 @@ what its newest life speaks, and changes in flight: the engine's groups, leases 
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twinbeat.core.beat import Beat, Life
 from twinbeat.core.effects import (
@@ -23,7 +23,7 @@ from twinbeat.core.engine import Engine
 from twinbeat.core.events import BeatReceived, Event, MessageReceived
 from twinbeat.core.liveness import Liveness
 from twinbeat.core.status import Status
-from twinbeat.core.units import LONG_AGO, MS, NEVER, SECOND, Duration, Instant, LinkName, NodeName
+from twinbeat.core.units import LONG_AGO, MS, NEVER, SECOND, Duration, Instant, LinkName
 from twinbeat.wire.heartbeat import LONGEST, SHORTEST
 
 from . import ipfail, words
@@ -85,10 +85,13 @@ class Interpreter:
             case MessageReceived():
                 self._hear(event, now, out)
             case BeatReceived(beat) if self._speaks_ours(beat):
-                self._part(out)
+                why = "its new life speaks our own protocol: the groups go on as they are"
+                self._part(why, out)
                 out += self.engine.handle(event, now)
             case _:
                 out += self.engine.handle(event, now)
+        if self._meeting is not None and self._meeting.peer.node not in self.engine.members.peers:
+            self._part("it is no longer configured", out)
         if self._meeting is not None:
             self._follow(self._meeting, now, out)
         out.sort(key=rank)
@@ -115,10 +118,9 @@ class Interpreter:
             return False
         return beat.life.generation > meeting.peer.generation
 
-    def _part(self, out: list[Effect]) -> None:
-        """The peer's new life is one of ours: from here on the beats say it all."""
+    def _part(self, why: str, out: list[Effect]) -> None:
+        """Nothing stands between any more: there are beats of ours, or there is nobody."""
         assert self._meeting is not None  # It was just looked at.
-        why = "its new life speaks our own protocol: the groups go on as they are"
         out.append(Record(What.CONVERSATION, why, peer=self._meeting.peer.node))
         self._meeting, self.engine.pace = None, None
         if self._leave is not None:
@@ -127,14 +129,16 @@ class Interpreter:
     def _meet(self, event: MessageReceived, now: Instant, out: list[Effect]) -> Meeting | None:
         """Return the meeting to which a message belongs; None: the life that sent it is over."""
         engine, meeting = self.engine, self._meeting
-        known = meeting.peer.generation if meeting else self._last_life(event.node)
+        watch = engine.members.peers[event.node]
+        known = meeting.peer.generation if meeting else watch.life.generation
         if meeting is not None and event.generation == known:
             return meeting
-        if event.generation <= known:
+        again = meeting is None and watch.life == Life(event.generation, 0)
+        if event.generation <= known and not again:
             engine.drop("replay of a Heartbeat")
             return None
-        since = engine.mine.seq if meeting else self._first
-        peer = HeartbeatPeer(event.node, event.generation, since)
+        since = engine.mine.seq if meeting or again else self._first
+        peer = HeartbeatPeer(event.node, event.generation, since, watch.seq if again else 0)
         conversation = self._conversation(engine.model.legacy, event, now)
         if meeting is None:
             why = "it speaks Heartbeat's own protocol: an interpreter stands between"
@@ -145,9 +149,6 @@ class Interpreter:
             peer, Outbound(self._first), conversation, PingTalk(engine, event.node)
         )
         return self._meeting
-
-    def _last_life(self, node: NodeName) -> int:
-        return self.engine.members.peers[node].life.generation
 
     def _conversation(self, legacy: bool, event: MessageReceived, now: Instant) -> Conversation:
         if legacy:
@@ -175,9 +176,19 @@ class Interpreter:
                 out += engine.handle(BeatReceived(again, event.link), now)
 
     def _hear_of_many(self, event: MessageReceived, now: Instant, out: list[Effect]) -> None:
-        """Heartbeat's resource protocol knows two nodes: in a larger cluster it is only heard."""
-        said = _said(event)
-        if said is not None and event.seq:
+        """Heartbeat's resource protocol knows two nodes: in a larger cluster it is only heard.
+
+        It may have been one of two until the configuration was read again, and its beats counted.
+        """
+        said, known = _said(event), self._meeting and self._meeting.peer
+        if said is None or not event.seq:
+            return
+        if known and (known.node, known.generation) == (event.node, event.generation):
+            known.said = said
+            beat = known.beat(self.engine.mine, {}, leaving=False, pings=None)
+            if beat is not None and known.inbound.take(event.seq, now) is Place.NEW:
+                out += self.engine.handle(BeatReceived(replace(beat, acks={}), event.link), now)
+        else:
             beat = Beat(
                 node=event.node,
                 life=Life(event.generation, 0),

@@ -29,7 +29,7 @@ class Said:
 class HeartbeatPeer:
     """What is known of one life of it."""
 
-    def __init__(self, node: NodeName, generation: int, first: int) -> None:
+    def __init__(self, node: NodeName, generation: int, first: int, beats: int = 0) -> None:
         self.node = node
         self.generation = generation
         self.inbound = Inbound()
@@ -40,7 +40,8 @@ class HeartbeatPeer:
         """The highest of this node's beats that it has shown to have heard."""
         self.kept_back: list[MessageReceived] = []
         self._first = first
-        self._beats = 0
+        self._beats = beats
+        self._last: Beat | None = None
 
     @property
     def fresh(self) -> bool:
@@ -72,7 +73,7 @@ class HeartbeatPeer:
 
     def again(self) -> Beat | None:
         """Return the last beat once more: a copy came on another link."""
-        return self._last if self._beats else None
+        return self._last
 
     def beat(
         self,
