@@ -32,6 +32,9 @@ def calm(nodes: int = 2, proof: Proof = Proof.PEER, minutes: int = 1) -> Options
         skies=Skies(),
         habits=Habits(),
         drift=(0,) * nodes,
+        ahead=(Duration(0),) * nodes,
+        lasting=False,
+        reboots=False,
     )
 
 

@@ -237,6 +237,9 @@ def test_what_a_device_did_is_a_deed_of_its_own() -> None:
     assert len(stage.said()) == 1
     for checker in stage.checkers:
         checker.told(stage.node2, Record(What.FENCING_ORDERED, DEAD, peer=NODE1))
+    stage.run(1)
+    stage.node1.kill()
+    stage.node1.boot()  # The order is on its way, whatever becomes of the daemon.
     stage.node1.power_off()
     stage.tell_start(stage.node2, DEAD)
     assert len(stage.said()) == 1

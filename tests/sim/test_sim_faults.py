@@ -1,18 +1,22 @@
 """Every kind of fault does to the world what it says, and undoes it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from sim_runs import NODE1, NODE2, NODE3, calm, fault
+from sim_runs import NODE1, NODE2, NODE3, calm, fault, played
 
+from twinbeat.core.beat import Beat
 from twinbeat.core.engine import Engine
-from twinbeat.core.units import MS, SECOND, Duration, Instant, NodeName
+from twinbeat.core.model import Proof
+from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, NodeName
 from twinbeat.sim.checkers import Phase
 from twinbeat.sim.devices import Manner
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.node import Node
-from twinbeat.sim.options import LINK, Options
+from twinbeat.sim.options import LINK, Options, Skies
 from twinbeat.sim.run import Run
+from twinbeat.sim.watch import Watcher
 from twinbeat.sim.world import World
 
 
@@ -134,6 +138,59 @@ def test_devices_lie_and_work_again() -> None:
     f = fault(FaultKind.FENCING_LIES)
     manners = before_during_after(f, lambda w: w.devices.manners.get(NODE2, Manner.WORKS))
     assert manners == [Manner.WORKS, Manner.LIES, Manner.WORKS]
+
+
+def test_a_device_that_hangs_late_has_cut_the_power() -> None:
+    """node2 has node1 fenced, hears nothing of it, and never starts what it is not sure of."""
+    faults = (
+        fault(FaultKind.FENCING_HANGS_LATE, at=5, span=50),
+        Fault(2, FaultKind.ISOLATE, Duration(10 * SECOND), Duration(40 * SECOND), (NODE1,)),
+    )
+    scene = Scene(calm(proof=Proof.FENCE), *faults)
+    scene.look(20, lambda w: node1(w).dark)
+    scene.look(20, lambda w: w.serving(GroupName("web")))
+    scene.look(54, lambda w: w.devices.manners[NODE1])
+    scene.look(56, lambda w: w.devices.manners[NODE1])
+    assert scene.play() == [True, [], Manner.HANGS_LATE, Manner.WORKS]
+
+
+@pytest.mark.parametrize(("reboots", "dark"), [(False, True), (True, False)])
+def test_a_fenced_machine_comes_back_where_the_device_turns_it_on(
+    reboots: bool, dark: bool
+) -> None:
+    f = fault(FaultKind.FREEZE, NODE1, span=30)
+    scene = Scene(replace(calm(proof=Proof.FENCE), reboots=reboots), f)
+    scene.look(12, lambda w: node1(w).dark)
+    scene.look(25, lambda w: node1(w).dark)
+    assert scene.play() == [True, dark]
+
+
+def test_clocks_begin_apart_and_no_promise_rests_on_them() -> None:
+    year = Duration(365 * 24 * 3600 * SECOND)
+    options = replace(calm(), ahead=(Duration(0), year))
+    run, said = played(options, fault(FaultKind.KILL, NODE1), fault(FaultKind.FREEZE, NODE2, at=30))
+    clocks = [node.clock.now for node in run.world.nodes.values()]
+    assert clocks[1] - clocks[0] == year
+    assert said == []
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_the_weather_lasts_until_the_end_where_it_is_drawn_so(lasting: bool) -> None:
+    sent: list[Beat] = []
+    heard: list[Beat] = []
+
+    class Ears(Watcher):
+        def sent(self, node: Node, beat: Beat) -> None:
+            sent.append(beat)
+
+        def heard(self, node: Node, beat: Beat) -> None:
+            heard.append(beat)
+
+    run = Run(replace(calm(), skies=Skies(loss=30, run=1), lasting=lasting), ())
+    run.entering.append(lambda phase: run.watch(Ears()) if phase is Phase.QUIET else None)
+    assert run.play().violations == ()
+    # Four deadtimes of quiet: 20 beats each, of which a third is lost; the last may be under way.
+    assert (len(sent) - len(heard) > 5) is lasting
 
 
 def test_the_lost_file_and_the_snapshot_bring_an_earlier_generation() -> None:

@@ -29,7 +29,12 @@ KEYRING = Keyring(1, {1: Key(1, "sha1", b"the nodes share it, the attacker does 
 BOOTS = 3 * SECOND
 """The nodes boot within so much of each other."""
 TIDY_MAX = 40
-"""So often at most, a deadtime apart, the operator looks whether anything is left to tidy up."""
+"""So many deadtimes at most the operator looks whether anything is left to tidy up ..."""
+SLOWEST = 100
+"""... and so many times as long as agents usually take: an order that began slowly goes on so."""
+
+_UNDER_WAY = (Custody.UNKNOWN, Custody.STARTING, Custody.STOPPING)
+"""What agents are busy with."""
 
 
 class Run:
@@ -90,10 +95,11 @@ class Run:
         self.injector.heal_all()
         self.weather.calm = not self.options.lasting
         self._enter(Phase.TIDYING)
-        for _ in range(TIDY_MAX):
-            self._pass(self.options.timing.deadtime)
-            if not self._tidy_up():
-                break
+        deadtime = self.options.timing.deadtime
+        most = Instant(self.world.now + TIDY_MAX * deadtime + SLOWEST * self.options.habits.longest)
+        self._pass(deadtime)
+        while self._tidy_up() and self.world.now < most:
+            self._pass(deadtime)
         self._enter(Phase.HEALING)
         self._pass(self.bound)
 
@@ -127,7 +133,7 @@ class Run:
         engine = node.engine
         if engine is None or engine.word != "active":
             return True
-        left = False
+        left = any(group.custody in _UNDER_WAY for group in engine.groups.values())
         for name, group in list(engine.groups.items()):
             if group.failed is not None or group.custody is Custody.UNCLEAN:
                 node.tell(CleanupRequested(self._request(), name, node.name))

@@ -52,7 +52,9 @@ class Causes(Checker):
         self._claims: dict[tuple[NodeName, GroupName], tuple[str, NodeName | None]] = {}
         """Why a node claimed a group last, and from whom it came by its journal."""
         self._fencing: dict[NodeName, set[NodeName]] = {}
-        """Who had whom fenced since that one booted last."""
+        """Who ordered whose fencing since a device cut that one's power last."""
+        self._struck: dict[NodeName, Instant] = {}
+        """When a fault hit a machine last."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
         self._unsettled_at: dict[GroupName, Instant] = {}
@@ -70,11 +72,13 @@ class Causes(Checker):
     def injected(self, fault: Fault) -> None:
         """Take in a cause."""
         self._causes.append(_Cause(fault))
+        self._struck.update(dict.fromkeys(fault.nodes, self.world.now))
 
     def lived(self, node: Node, what: str) -> None:
         """Take in what a device did: it is a deed of its own, beside the fault that led to it."""
-        orderers = self._fencing.pop(node.name, set()) if what in ("power-off", "boot") else set()
-        if what == "power-off" and orderers:
+        if what != "power-off" or self._struck.get(node.name) == self.world.now:
+            return
+        if self._fencing.pop(node.name, None):
             off = Fault(0, FaultKind.POWER_OFF, Duration(0), Duration(0), (node.name,))
             self._causes.append(_Cause(off))
 
