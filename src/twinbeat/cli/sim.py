@@ -129,7 +129,7 @@ def sim(
 
     order = Order(nodes, proof, minutes, chosen_calm(calm or []), _known(mutant), shrink)
     if speed or scenario or (seed is None) == (seeds is None):
-        raise typer.BadParameter("give --seed N, --seeds A..B, --scenario or --speed: one of them")
+        raise typer.BadParameter("give one of --seed N, --seeds A..B, --speed or --scenario")
     if seed is not None:
         broken = simulate_one(seed, order, chosen_faults(only), json_file, mermaid, svg, record)
         raise typer.Exit(int(broken))
