@@ -4,6 +4,7 @@ import pytest
 from sim_runs import NODE1, NODE2, NODE3, calm, fault, played
 from sim_stage import WEB, Stage
 
+from twinbeat.core import group
 from twinbeat.core.effects import Record, What
 from twinbeat.core.events import (
     HandoverRequested,
@@ -19,6 +20,7 @@ from twinbeat.sim.checkers.causes import Causes
 from twinbeat.sim.checkers.placed import Placed
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.mutants import MUTANTS
+from twinbeat.sim.mutants.base import Patch
 
 DEAD = "node1 is dead: nothing was heard of it for 1.00 s"
 BACK = "node2 released it: failback to node1, the preferred owner"
@@ -209,6 +211,24 @@ def test_a_cause_has_befallen_the_nodes_that_the_journal_names(
     stage.world.tell_injected(fault(kind, *nodes))
     stage.tell_start(stage.node2, because)
     assert len(stage.said()) == complaints
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "node1 left the cluster",
+        "it failed on node1",
+        "node1 released it: an operator moved it to node2",
+        "node1 released it: node1 is in standby",
+    ],
+)
+def test_a_daemon_that_writes_a_wrong_journal_is_found(lie: str) -> None:
+    """node1's daemon is killed, and node2 says that something else was the matter."""
+    with Patch(group, "why_claimed", lambda real: lambda *_: lie).applied():
+        run, said = played(calm(), fault(FaultKind.KILL, NODE1, span=20))
+    first = run.checkers[-1].violations[0]
+    assert (first.checker, len(said)) == ("L2 causes", 2)
+    assert first.says.startswith(f"node2 starts web: {lie}")
 
 
 def test_an_order_of_another_group_is_no_cause() -> None:
