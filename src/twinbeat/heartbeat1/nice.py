@@ -238,7 +238,7 @@ class NiceFailback(Conversation):
     def next_deadline(self) -> Instant:
         """Return when `follow` has to look again though nothing happened; past times are void."""
         times = [self._next_give, self._orphaned_at, max(self._take_at, self._next_take)]
-        if self._phase in (Phase.ASKED, Phase.OFFERED):
+        if self._phase in (Phase.ASKED, Phase.OFFERED, Phase.GAVE):
             times.append(Instant(self._since + REPLY_TIME))
         if self._theirs is None and self._asked_at != LONG_AGO:
             times.append(Instant(self._asked_at + ASK_AGAIN))
@@ -274,6 +274,10 @@ class NiceFailback(Conversation):
                 self._enter(Phase.GAVE, self._share, now)
                 self._empty &= ~self._share
                 self.say(ask_resources(self._share, "done"))
+            case Phase.GAVE if self._stable and self._taken() and now - self._since >= REPLY_TIME:
+                self.tell("it holds what it was given: its last word on it was lost")
+                self._enter(Phase.NONE, Share.NONE, now)
+                self._told = None
             case Phase.TAKING if all(self._settled(group) for group in moving):
                 taken, theirs = self._share, self._share.seen_from_other
                 self.tell(f"{taken.word} HA resource acquisition completed (standby).")
@@ -281,6 +285,10 @@ class NiceFailback(Conversation):
                 self._told = self._mine()
                 self.say(resource(self._told, stable=True))
                 self.say(ask_resources(theirs, "done"))
+
+    def _taken(self) -> bool:
+        """Whether the peer says that it holds all that it was given."""
+        return self._theirs is not None and self._share.seen_from_other in self._theirs
 
     def _settled(self, group: Group) -> bool:
         """Whether nothing more comes of a group that this node was given."""
