@@ -248,6 +248,18 @@ def test_a_group_that_was_released_to_its_preferred_owner_is_a_failback() -> Non
     assert len(stage.said()) == 1
 
 
+@pytest.mark.parametrize(("frozen", "complaints"), [(NODE2, 0), (NODE3, 1)])
+def test_who_was_to_take_a_group_is_concerned(frozen: NodeName, complaints: int) -> None:
+    stage = Stage(nodes=3)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(FaultKind.FREEZE, frozen))
+    released = Record(What.GROUP_STOPPING, "failback", WEB, evidence={"to": NODE2})
+    for checker in stage.checkers:
+        checker.told(stage.node1, released)
+    stage.tell_start(stage.node1, "nobody owns it; node1 is next")
+    assert len(stage.said()) == complaints
+
+
 def test_what_a_device_did_is_a_deed_of_its_own() -> None:
     stage = Stage(Proof.FENCE)
     stage.enter(Phase.FAULTY)

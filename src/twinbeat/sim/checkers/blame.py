@@ -57,7 +57,7 @@ class Move:
     """Its peers, one of which the sentence may name."""
     because: str
     former: frozenset[NodeName]
-    """Who owned it before: by the starter's journal, and who started it last."""
+    """Who owned it before, by the starter's journal; who started it last, and gave it to whom."""
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
 

@@ -57,6 +57,8 @@ class Causes(Checker):
         """When a fault hit a machine last."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
+        self._released_to: dict[GroupName, object] = {}
+        """For whom a group was stopped since."""
         self._unsettled_at: dict[GroupName, Instant] = {}
         """When the group last did not run in exactly one place."""
         self._running: dict[GroupName, set[NodeName]] = {}
@@ -102,6 +104,9 @@ class Causes(Checker):
             if self._phase is not Phase.SETTLING:
                 self._judge(node, record.group)
             self._started_by[record.group] = node.name
+            self._released_to.pop(record.group, None)
+        elif record.what is What.GROUP_STOPPING:
+            self._released_to[record.group] = record.evidence.get("to")
 
     def kernel_changed(self, node: Node) -> None:
         """See where groups run."""
@@ -128,7 +133,9 @@ class Causes(Checker):
     def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
         names = [spec.name for spec in node.model.groups]
         index = names.index(group) if group in names else -1
-        former = frozenset(filter(None, (named, self._started_by.get(group))))
+        to = self._released_to.get(group)
+        taker = NodeName(to) if isinstance(to, str) else None
+        former = frozenset(filter(None, (named, self._started_by.get(group), taker)))
         judges = frozenset({node.name}.union(*self._fencing.values()))
         peers = node.model.peers(node.name)
         return Move(group, index, node.name, peers, because, former, judges)
