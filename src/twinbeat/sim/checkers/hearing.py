@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twinbeat.core.beat import Beat
+from twinbeat.core.effects import Record, What
 from twinbeat.core.model import Timing
 from twinbeat.core.units import LONG_AGO, MS, Duration, Instant, NodeName
 from twinbeat.sim.node import Node
@@ -25,6 +26,8 @@ class _Ear:
     heard_true: Instant = LONG_AGO
     awake: Instant = LONG_AGO
     """Since when the hearer's silence counts: its boot, or the end of its last stall."""
+    judged: bool = False
+    """Whether the speaker was silent for the limit of then; a reload to longer timers is later."""
     both_up: Instant = LONG_AGO
     """Since when both daemons run without a break, by the hearer's clock."""
     alone: bool = False
@@ -53,8 +56,13 @@ class Hearing(Watcher):
         ear = self._ear(node.name, beat.node)
         now = node.clock.now
         self._note_alone(node, ear, now)
-        ear.beat, ear.heard_true, ear.alone = beat, self._world.now, False
+        ear.beat, ear.heard_true, ear.alone, ear.judged = beat, self._world.now, False, False
         ear.heard_at = now
+
+    def told(self, node: Node, record: Record) -> None:
+        """Judge a silence when a node says that it does, by the timers that it has then."""
+        if record.what is What.PEER_DEAD and record.peer is not None:
+            self._ear(node.name, record.peer).judged = self.silent(node, record.peer)
 
     def sent(self, node: Node, beat: Beat) -> None:
         """Note a node's newest beat."""
@@ -92,8 +100,8 @@ class Hearing(Watcher):
         for other in node.model.peers(node.name):
             ear = self._ear(node.name, other)
             judged = away - max(ear.heard_at, ear.awake) >= self.limit(node, other)
-            if not (short and judged):
-                ear.awake = back
+            if not (short and (judged or ear.judged)):
+                ear.awake, ear.judged = back, False
 
     def _ear(self, hearer: NodeName, speaker: NodeName) -> _Ear:
         ear = self._ears.get((hearer, speaker))
@@ -153,7 +161,8 @@ class Hearing(Watcher):
 
     def silent(self, hearer: Node, speaker: NodeName) -> bool:
         """Whether the speaker's silence lets the hearer judge it."""
-        return self.silence(hearer, speaker) >= self.limit(hearer, speaker)
+        judged = self._ear(hearer.name, speaker).judged
+        return judged or self.silence(hearer, speaker) >= self.limit(hearer, speaker)
 
     def vetoes(self, hearer: Node, speaker: NodeName) -> Iterator[NodeName]:
         """Yield the nodes that the hearer hears, and that say that they hear the speaker."""

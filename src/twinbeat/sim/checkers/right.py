@@ -87,7 +87,7 @@ class Right(Checker):
         if node.model.proof is Proof.FENCE:
             return "it was not fenced"
         silence, limit = self.hearing.silence(node, other), self.hearing.limit(node, other)
-        if silence < limit:
+        if not self.hearing.silent(node, other):
             return f"silent for {readable(silence)} of {readable(limit)}"
         voices = list(self.hearing.vetoes(node, other))
         return f"{', '.join(voices)} still heard it" if voices else None
