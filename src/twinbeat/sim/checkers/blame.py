@@ -21,9 +21,9 @@ REPEATING = frozenset({
     FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
     FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT, FaultKind.FENCING_FAILS,
     FaultKind.FENCING_HANGS, FaultKind.FENCING_HANGS_LATE, FaultKind.FENCING_LIES,
-    FaultKind.SLOW_AGENTS,
+    FaultKind.SLOW_AGENTS, FaultKind.PING_LOST,
 })  # fmt: skip
-"""What goes on for a while, and may silence a node more than once in it."""
+"""What goes on for a while, and may drive a group away more than once in it."""
 
 _STOPS = frozenset({
     FaultKind.POWER_OFF, FaultKind.KILL, FaultKind.RESTART, FaultKind.FREEZE,
