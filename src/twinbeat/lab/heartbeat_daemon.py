@@ -23,6 +23,8 @@ CL_STATUS = "/usr/bin/cl_status"
 """By its full path: in an environment of ours the name alone is twinbeat's own tool."""
 
 LOOK_S = 0.05
+ANEW_S = 1.0
+"""How long after its end a Heartbeat that begins anew may take to write down its new process."""
 ENTER = """\
 set -e
 mount --bind {place.config} /etc/ha.d
@@ -45,6 +47,8 @@ class HeartbeatDaemon(Contender):
     title = "heartbeat"
     packages = ("heartbeat", "cluster-glue", "resource-agents", "net-tools")
     patience = 30.0  # Its first acquisition alone waits for 10 s.
+    _missed_at: float | None = None
+    """Since when no process of it is there, by the loop's clock."""
 
     @classmethod
     def version(cls) -> str | None:
@@ -72,7 +76,12 @@ class HeartbeatDaemon(Contender):
     @property
     def gone(self) -> bool:
         """Whether it has ended: a Heartbeat that begins a new life by itself has not."""
-        return super().gone and self._successor() is None
+        if not super().gone or self._successor() is not None:
+            self._missed_at = None
+            return False
+        now = asyncio.get_running_loop().time()
+        self._missed_at = now if self._missed_at is None else self._missed_at
+        return now - self._missed_at >= ANEW_S
 
     @property
     def pid(self) -> int:
