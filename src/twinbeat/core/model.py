@@ -50,6 +50,11 @@ DEFAULT_TIMEOUT = Duration(60_000 * MS)
 """For a start, a stop or a look, where neither the configuration nor the agent says another."""
 
 
+def lease_of(deadtime: Duration) -> Duration:
+    """Return the lease that belongs to a deadtime: shorter by the margin of protocol.md 2.1."""
+    return Duration(deadtime - min(20 * MS, deadtime // 10) - deadtime * 3 // 100)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """The timers of one cluster; every limit of protocol.md 2.1 follows from these five."""
@@ -63,12 +68,12 @@ class Timing:
     @cached_property
     def margin(self) -> Duration:
         """What a lease is shorter than the deadtime: writing time and one per cent clock drift."""
-        return Duration(min(20 * MS, self.deadtime // 10) + self.deadtime * 3 // 100)
+        return Duration(self.deadtime - lease_of(self.deadtime))
 
     @cached_property
     def lease(self) -> Duration:
         """How long an acknowledged heartbeat lets its sender serve (L in protocol.md)."""
-        return Duration(self.deadtime - self.margin)
+        return lease_of(self.deadtime)
 
     @cached_property
     def quiet(self) -> Duration:

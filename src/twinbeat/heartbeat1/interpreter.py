@@ -24,7 +24,7 @@ from twinbeat.core.events import BeatReceived, Event, MessageReceived
 from twinbeat.core.liveness import Liveness
 from twinbeat.core.status import Status
 from twinbeat.core.units import LONG_AGO, MS, NEVER, SECOND, Duration, Instant, LinkName
-from twinbeat.wire.heartbeat import LONGEST, SHORTEST
+from twinbeat.wire.heartbeat import LONGEST, SHORTEST, STATUS_WORDS
 
 from . import ipfail, words
 from .conversation import Conversation
@@ -42,7 +42,6 @@ PACE_LEAST = Duration(25 * MS)
 LINGER = Duration(2 * SECOND)
 """How long a node that ends waits for the peer to have its last message."""
 
-_WORDS = ("init", "up", "active")
 _NICE = ("starting", "resource", "ask_resources", "hb_takeover")
 _LEGACY = ("ip-request",)
 _OF_RESOURCES = (*_NICE, *_LEGACY, "ip-request-resp", "shutdone")
@@ -358,7 +357,7 @@ def _said(event: MessageReceived) -> Said | None:
     if event.kind != "status":
         return None
     word, deadtime = event.fields.get("st", ""), _number(event.fields.get("dt"), 16) * MS
-    if word not in _WORDS or not SHORTEST <= deadtime <= LONGEST:
+    if word not in STATUS_WORDS or not SHORTEST <= deadtime <= LONGEST:
         return None
     return Said(word, Duration(deadtime))
 

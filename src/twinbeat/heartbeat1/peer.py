@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from twinbeat.core.beat import Ack, Beat, GroupView, Life
 from twinbeat.core.events import MessageReceived
 from twinbeat.core.liveness import OwnBeats
-from twinbeat.core.units import MS, Duration, GroupName, NodeName
+from twinbeat.core.model import lease_of
+from twinbeat.core.units import Duration, GroupName, NodeName
 
 from .stream import Inbound
 
@@ -91,15 +92,13 @@ class HeartbeatPeer:
         if self.said is None:
             return None
         self._beats += 1
-        deadtime = self.said.deadtime
-        margin = min(20 * MS, deadtime // 10) + deadtime * 3 // 100
         self._last = Beat(
             node=self.node,
             life=Life(self.generation, 0),
             seq=self._beats,
             word=self.said.word,
-            deadtime=deadtime,
-            lease=Duration(deadtime - margin),
+            deadtime=self.said.deadtime,
+            lease=lease_of(self.said.deadtime),
             version=0,
             acks={mine.node: Ack(mine.life, self.heard, True)} if self.fresh else {},
             groups=groups,
