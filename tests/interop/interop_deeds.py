@@ -25,6 +25,8 @@ HEALED = 1500 * kernel.MS
 """How long two may still answer after a partition was healed: until a heartbeat passed."""
 LOST, TRIES, FIFO_S = "Message with zero fields", 3, 1.0
 """What Heartbeat says when it lost an order that a tool wrote, and for how long to look for it."""
+BALANCED, GIVES_UP, GAVE_UP = "count is balanced", "Giving up foreign resources", "giveup() called"
+"""What ipfail says of its comparison, and of what it makes of it."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,24 @@ async def _tool(node: Node, daemon: HeartbeatDaemon, name: str, share: str) -> N
         node.read_log()
         if not any(LOST in line.text for line in node.lines if line.at >= written):
             return
+
+
+def ipfail_settled() -> Deed:
+    """Wait until Heartbeat's ipfail has made its first comparison, and what follows from it.
+
+    With equal counts it gives up the foreign resources half a second later, also those that it does
+    not hold; an order of an operator in that moment is lost, on a pair of Heartbeats as well.
+    """
+
+    async def play(rig: Rig) -> None:
+        async def so() -> bool:
+            told = [line.text for node in rig.nodes for line in node.lines]
+            due, done = (sum(word in text for text in told) for word in (GIVES_UP, GAVE_UP))
+            return any(BALANCED in text for text in told) and done >= due
+
+        await rig.until(so, PATIENCE_S, "ipfail has compared the ping nodes")
+
+    return Deed("ipfail has compared the ping nodes", play)
 
 
 def spoil(number: int) -> Deed:

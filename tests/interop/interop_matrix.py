@@ -18,6 +18,7 @@ from interop_deeds import (
     cut_from_client,
     freeze,
     heal,
+    ipfail_settled,
     keys,
     kill,
     lose,
@@ -395,8 +396,15 @@ def _setups() -> tuple[Row, ...]:
             Setup(medium="baud 115200\nserial /run/lab/tty{n}"),
         ),
     }
+    compared = {"ping-node": (ipfail_settled(), calm())}
     return tuple(
-        Row(name, f"{says}: a move there and back", sequence(UP, THERE_AND_BACK), setup, gap=MOVE)
+        Row(
+            name,
+            f"{says}: a move there and back",
+            sequence(UP, compared.get(name, ()), THERE_AND_BACK),
+            setup,
+            gap=MOVE,
+        )
         for name, (says, setup) in ways.items()
     )
 
