@@ -14,7 +14,7 @@ from twinbeat.agents.unit import UnitAgent
 from twinbeat.config import Placed, judge
 from twinbeat.config.diagnostics import Mark
 from twinbeat.core.description import Finding
-from twinbeat.core.events import Event, GroupStarted, ResourceFailed
+from twinbeat.core.events import Event, GroupStarted, ResourceLooked
 from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
 from twinbeat.core.units import SECOND, Duration, GroupName, NodeName, seconds
 from twinbeat.node.agency import Agency
@@ -214,7 +214,9 @@ def test_a_held_unit_that_fails_is_told_long_before_the_next_look(tmp_path: Path
         await until(lambda: there.calls[-1] == "GetAll org.freedesktop.systemd1.Unit", "a look")
         there.become(WEB, "failed", "failed")
         await until(lambda: len(told) == 2, "the failure is told")
-        assert told[1] == ResourceFailed(group.name, "web", "failed (failed): exit-code")
+        assert told[1] == ResourceLooked(
+            group.name, "web", running=False, why="failed (failed): exit-code", sure=True
+        )
         assert there.calls.count("LoadUnit web.service") == looked
         await custodian.close()
 

@@ -25,7 +25,7 @@ from twinbeat.core.events import (
     CleanupRequested,
     GroupStarted,
     GroupStopped,
-    ResourceFailed,
+    ResourceLooked,
 )
 from twinbeat.core.records import Depose, Release, Renew, Take
 from twinbeat.core.units import MS
@@ -61,7 +61,7 @@ def owner(end: int = 1000) -> Court:
 
 def stop_at(court: Court, at: int) -> None:
     """Let web fail on the engine's node, which stops it until an instant."""
-    court.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    court.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     court.until(at)
     court.tell(GroupStopped(court.ordered(StopGroup)[-1].op, WEB))
 

@@ -13,7 +13,7 @@ from twinbeat.core.events import (
     GroupStartFailed,
     GroupStopFailed,
     GroupStopped,
-    ResourceFailed,
+    ResourceLooked,
 )
 from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
 from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
@@ -184,7 +184,9 @@ def test_a_monitored_resource_that_fell_over_is_told_once(tmp_path: Path) -> Non
         await house.outcome()
         (tmp_path / "httpd.runs").unlink()
         failed = await house.outcome()
-        assert failed == ResourceFailed(WEB, "httpd", "it was found not running")
+        assert failed == ResourceLooked(
+            WEB, "httpd", running=False, why="it was found not running", sure=True
+        )
         assert house.custodian.states(WEB)["httpd"] is ResourceState.FAILED
         house.custodian.stop(2, WEB)
         assert await house.outcome() == GroupStopped(2, WEB)

@@ -9,7 +9,7 @@ from twinbeat.core.effects import AskArbiter, Effect, SendBeat
 from twinbeat.core.events import (
     Event,
     HandoverRequested,
-    ResourceFailed,
+    ResourceLooked,
 )
 from twinbeat.core.model import Proof
 from twinbeat.core.records import Depose
@@ -218,7 +218,7 @@ def record_without_unclean() -> bool:
     stage = arbitrated()
     stage.cut("12", "21")
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     stage.run(600)
     stage.node1.kill()
     stage.run(6000)

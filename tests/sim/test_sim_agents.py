@@ -2,7 +2,7 @@
 
 from sim_worlds import ONE, WEB, Notes, let_pass, raised, settled
 
-from twinbeat.core.events import ResourceFailed
+from twinbeat.core.events import ResourceLooked
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.nature import START
 
@@ -26,7 +26,7 @@ def test_a_stop_that_fails_takes_the_address_away_and_leaves_the_rest_running() 
     world = settled()
     node = world.nodes[ONE]
     node.agents.stops[None] = Conduct.FAILS
-    node.tell(ResourceFailed(WEB, "httpd", "gone"))
+    node.tell(ResourceLooked(WEB, "httpd", running=False, why="gone", sure=True))
     let_pass(world, 20)
     assert node.kernel.runs(WEB)
     assert not node.kernel.has_address(WEB)
@@ -38,7 +38,7 @@ def test_a_stop_that_hangs_goes_on_when_it_is_let_go() -> None:
     world = settled()
     node = world.nodes[ONE]
     node.agents.stops[WEB] = Conduct.HANGS
-    node.tell(ResourceFailed(WEB, "httpd", "gone"))
+    node.tell(ResourceLooked(WEB, "httpd", running=False, why="gone", sure=True))
     let_pass(world, 5000)
     assert node.kernel.runs(WEB)
     node.agents.stops.clear()
@@ -52,7 +52,7 @@ def test_a_stop_that_hangs_for_longer_than_its_timeout_has_failed() -> None:
     world.watch(notes)
     node = world.nodes[ONE]
     node.agents.stops[WEB] = Conduct.HANGS
-    node.tell(ResourceFailed(WEB, "httpd", "gone"))
+    node.tell(ResourceLooked(WEB, "httpd", running=False, why="gone", sure=True))
     let_pass(world, 61_000)  # The timeout of a resource is a minute.
     assert any("httpd did not stop: it did not end within 1 min" in line for line in notes.lines)
 

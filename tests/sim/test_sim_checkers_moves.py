@@ -9,7 +9,7 @@ from twinbeat.core.effects import Record, What
 from twinbeat.core.events import (
     HandoverRequested,
     MaintenanceRequested,
-    ResourceFailed,
+    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.model import Proof
@@ -75,7 +75,7 @@ def test_a_group_that_no_node_can_run_is_counted_apart() -> None:
 def test_a_group_that_is_unclean_is_counted_apart() -> None:
     stage = Stage()
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     stage.run(2000)
     assert judged(stage) == []
     assert stage.apart_count(Placed) == {placed.UNCLEAN: 1}

@@ -18,7 +18,7 @@ from twinbeat.core.events import (
     FailbackRequested,
     GroupStopped,
     HandoverRequested,
-    ResourceFailed,
+    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.model import Failback, Proof
@@ -266,7 +266,7 @@ def unclean_ignored() -> bool:
     """node1 could not stop the group and dies: nobody may start it."""
     stage = Stage()
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     stage.run(500)
     stage.node1.power_off()
     stage.run(3000)
@@ -337,7 +337,7 @@ def stop_failure_forgotten() -> bool:
 def failure_forgotten() -> bool:
     """A resource fails on node1: another node is tried, not the same again."""
     stage = Stage()
-    stage.node1.tell(ResourceFailed(WEB, "httpd", "it does not run"))
+    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     stage.run(1000)
     return stage.serving() == [NODE2] and not stage.said()
 

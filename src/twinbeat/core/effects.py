@@ -38,10 +38,15 @@ class SendAgain:
 
 @dataclass(frozen=True, slots=True)
 class ClearGroup:
-    """Probe every resource of the group and stop what runs; answered like `StopGroup`."""
+    """Probe every resource of the group and stop what runs; answered like `StopGroup`.
+
+    With `adopt`, and when all of it but the addresses is found running, nothing is stopped and the
+    answer is `GroupFound`.
+    """
 
     op: int
     spec: GroupSpec
+    adopt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,20 @@ class StopGroup:
 
     op: int
     group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class RestartResources:
+    """Stop these resources of a held group right to left, then start them left to right.
+
+    The others stay as they are, and the group's addresses speak on. Answered by `GroupRestarted`
+    or `GroupRestartFailed`; a newer order for the group makes it end early, without an answer.
+    """
+
+    op: int
+    group: GroupName
+    resources: tuple[str, ...]
+    """In the order of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,14 @@ class What(StrEnum):
     GROUP_STOPPED = "group stopped"
     GROUP_UNCLEAN = "group unclean"
     GROUP_FAILED = "group failed"
+    GROUP_RESTARTING = "group restarting"
+    GROUP_RESTARTED = "group restarted"
+    GROUP_FOUND = "group found"
+    GROUP_NOWHERE = "group runs nowhere"
+    RESOURCE_LOOKED = "resource looked at"
+    RESOURCE_SOUND = "resource sound"
+    BAR_ENDED = "bar ended"
+    FAILURES_CLEARED = "failures cleared"
     GROUP_MET = "group met"
     GROUP_DARK = "group dark"
     GROUP_LIT = "group lit"
@@ -227,13 +254,13 @@ class Record:
 
 
 Effect = (
-    SendBeat | SendMessage | SendAgain | ClearGroup | StartGroup | StopGroup | Serve | Silence
-    | Announce | Obey | ProveDead | AskArbiter | Remember | Reply | Leave | Record
+    SendBeat | SendMessage | SendAgain | ClearGroup | StartGroup | StopGroup | RestartResources
+    | Serve | Silence | Announce | Obey | ProveDead | AskArbiter | Remember | Reply | Leave | Record
 )  # fmt: skip
 
 _FIRST_TO_LAST: tuple[type, ...] = (
     Silence, Serve, SendBeat, SendMessage, SendAgain, AskArbiter, Announce, StopGroup, StartGroup,
-    ProveDead, ClearGroup, Obey, Remember, Reply, Record, Leave,
+    RestartResources, ProveDead, ClearGroup, Obey, Remember, Reply, Record, Leave,
 )  # fmt: skip
 _ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
 

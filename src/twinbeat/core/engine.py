@@ -19,6 +19,7 @@ from .effects import (
     Obey,
     Record,
     Remember,
+    Reply,
     SendBeat,
     Serve,
     What,
@@ -28,7 +29,12 @@ from .events import (
     ArbiterAnswered,
     ArbiterFailed,
     BeatReceived,
+    ClearRequested,
+    ConfirmRequested,
     Event,
+    GroupFound,
+    GroupRestarted,
+    GroupRestartFailed,
     GroupStarted,
     GroupStartFailed,
     GroupStartLate,
@@ -43,7 +49,7 @@ from .events import (
     PeerProvenDead,
     PingAnswered,
     ProofFailed,
-    ResourceFailed,
+    ResourceLooked,
     ShutdownRequested,
     Started,
     TimePassed,
@@ -160,7 +166,7 @@ class Engine:
                 self._outcome(name, lambda group: group.stopped(op), out)
             case GroupStopFailed(op, name, resource, why):
                 self._outcome(name, lambda group: group.stop_failed(op, resource, why), out)
-            case ResourceFailed(name, resource, why):
+            case ResourceLooked(name, resource, running=False, why=why, sure=True):
                 self._outcome(name, lambda group: group.resource_failed(resource, why), out)
             case LeaseLapsed(name, why):
                 self._outcome(name, lambda group: group.lapsed(why), out)
@@ -182,6 +188,11 @@ class Engine:
                 return False
             case ShutdownRequested():
                 self._shut_down(out)
+            case GroupFound() | GroupRestarted() | GroupRestartFailed() | ResourceLooked():
+                self.drop("stale outcome")
+                return False
+            case ClearRequested(request) | ConfirmRequested(request):
+                out.append(Reply(request, "this node cannot do that yet"))
             case command:
                 out.extend(obey(self, command))
         return True

@@ -106,12 +106,48 @@ class GroupStopFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceFailed:
-    """A resource of a held group was found not running."""
+class GroupFound:
+    """All of the group but its addresses runs here already; answers `ClearGroup` with `adopt`.
 
+    Nothing was touched. Its addresses are silent.
+    """
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRestarted:
+    """The resources run again; answers `RestartResources`."""
+
+    op: int
+    group: GroupName
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRestartFailed:
+    """A resource did not stop, or did not start again; answers `RestartResources`."""
+
+    op: int
     group: GroupName
     resource: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLooked:
+    """A resource of a held group was looked at, and the answer is worth telling.
+
+    Every bad look is, and after a start or a bad look the first `rise` good ones are.
+    """
+
+    group: GroupName
+    resource: str
+    running: bool
+    why: str = ""
+    """Why it counts as not running, for a person."""
+    sure: bool = False
+    """The system itself told of its death (a process ended, a unit failed, an address went)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +258,22 @@ class CleanupRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearRequested:
+    """An operator has failures forgotten, and bars that they led to: of one group, or of all."""
+
+    request: int
+    group: GroupName | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRequested:
+    """An operator vouches that a node is off: nothing of any group runs there."""
+
+    request: int
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
 class ModelChanged:
     """The configuration was read again and is valid; groups that did not change do not move."""
 
@@ -236,9 +288,9 @@ class ShutdownRequested:
 Event = (
     Started | BeatReceived | MessageReceived | TimePassed | LinkChanged | PingAnswered
     | GroupStarted | GroupStartFailed | GroupStartLate | GroupStopped | GroupStopFailed
-    | ResourceFailed
+    | GroupFound | GroupRestarted | GroupRestartFailed | ResourceLooked
     | LeaseLapsed | GuardChanged | HardwareChanged
     | PeerProvenDead | ProofFailed | ArbiterAnswered | ArbiterFailed
     | HandoverRequested | FailbackRequested | StandbyRequested | MaintenanceRequested
-    | CleanupRequested | ModelChanged | ShutdownRequested
+    | CleanupRequested | ClearRequested | ConfirmRequested | ModelChanged | ShutdownRequested
 )  # fmt: skip

@@ -158,12 +158,20 @@ class ResourceSpec:
     start_timeout: Duration | None = None
     stop_timeout: Duration | None = None
     """None: what the agent's own description advises, or else `DEFAULT_TIMEOUT`."""
-    monitor: Duration = Duration(0)
-    """Interval between two looks while held; 0: not monitored."""
+    monitor: Duration | None = None
+    """Interval between two looks while held; 0: never; None: what its agent advises."""
     monitor_timeout: Duration | None = None
     """None: as above; a script's look has the time of its start."""
     depth: int = 0
     """How closely a monitor looks (OCF_CHECK_LEVEL); 0 is the cheapest look."""
+    fall: int = 1
+    """So many bad looks in a row make it failed; a death that the system itself tells of needs none
+    beside it."""
+    rise: int = 1
+    """So many good looks in a row make it sound again after a bad one or a start; until then one
+    bad look is enough."""
+    pidfile: str = ""
+    """Where its main process writes its number, to be watched; empty: where the agent says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +183,17 @@ class Failback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What is done about a resource that fails, before and after the group leaves the node."""
+
+    restarts: int = 3
+    """How often it is restarted where it runs, within `window`, before the group moves."""
+    window: Duration = Duration(600_000 * MS)
+    expiry: Duration = Duration(600_000 * MS)
+    """How long the node is barred for the group then; each time it happens again, twice as long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSpec:
     """An ordered list of resources that move together."""
 
@@ -183,6 +202,13 @@ class GroupSpec:
     """Every node that may run it, the preferred owner first; the order is the rank."""
     resources: tuple[ResourceSpec, ...]
     failback: Failback = Failback()
+    recovery: Recovery = Recovery()
+    after: tuple[GroupName, ...] = ()
+    """Groups that must be held, on whatever node, before this one starts."""
+    beside: tuple[GroupName, ...] = ()
+    """Groups whose node this one runs on, and nowhere else (`with`)."""
+    apart: tuple[GroupName, ...] = ()
+    """Groups on whose node this one never runs (`not-with`)."""
 
     @property
     def preferred(self) -> NodeName:

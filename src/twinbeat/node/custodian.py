@@ -18,7 +18,7 @@ from twinbeat.core.events import (
     GroupStartFailed,
     GroupStopFailed,
     GroupStopped,
-    ResourceFailed,
+    ResourceLooked,
 )
 from twinbeat.core.model import GroupSpec, ResourceSpec
 from twinbeat.core.units import SECOND, Duration, GroupName
@@ -157,7 +157,7 @@ class Custodian:
             ward.monitors = [
                 asyncio.create_task(self._watch(ward, index), name=f"{group}: monitor {index}")
                 for index, resource in enumerate(ward.spec.resources)
-                if resource.monitor > 0
+                if resource.monitor
             ]
         return GroupStarted(op, group)
 
@@ -193,7 +193,7 @@ class Custodian:
         """Ask a started resource at its interval whether it runs, until it does not."""
         agent, resource = ward.agents[index], ward.spec.resources[index]
         while True:
-            await _pause(agent, resource.monitor)
+            await _pause(agent, resource.monitor or Duration(0))
             outcome = await self._look(agent, resource.depth)
             if outcome.found is not Found.RUNNING:
                 break
@@ -201,7 +201,7 @@ class Custodian:
         why = "it was found not running" if fell else outcome.reason
         ward.states[index] = ResourceState.FAILED
         self._log("ERROR", f"{ward.spec.name}: {agent.name} failed: {why}")
-        self._post(ResourceFailed(ward.spec.name, agent.name, why))
+        self._post(ResourceLooked(ward.spec.name, agent.name, running=False, why=why, sure=True))
 
     async def _look(self, agent: Agent, depth: int = 0) -> Outcome:
         """Ask an agent once; a fault of its own is an outcome as well."""

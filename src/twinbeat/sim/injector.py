@@ -15,7 +15,7 @@ from twinbeat.core.events import (
     HandoverRequested,
     LeaseLapsed,
     MaintenanceRequested,
-    ResourceFailed,
+    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, NodeName
@@ -120,7 +120,11 @@ class Injector:
                     node.tell(LeaseLapsed(group, "it was flushed"))
             case FaultKind.MONITOR_FAILS:
                 for spec in node.model.groups:
-                    node.tell(ResourceFailed(spec.name, "httpd", "it does not run"))
+                    node.tell(
+                        ResourceLooked(
+                            spec.name, "httpd", running=False, why="it does not run", sure=True
+                        )
+                    )
             case FaultKind.FORGERY:
                 self._attacker.forge(node, fault)
             case FaultKind.REPLAY:

@@ -23,7 +23,7 @@ from twinbeat.core.events import (
     HandoverRequested,
     LeaseLapsed,
     MaintenanceRequested,
-    ResourceFailed,
+    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.model import Key, Keyring
@@ -194,7 +194,11 @@ class SimStage:
                     each.agents.starts.clear()
                     each.agents.stops.clear()
             case do.Fail(group, node):
-                nodes[node].tell(ResourceFailed(group, self._setting.script, "it does not run"))
+                nodes[node].tell(
+                    ResourceLooked(
+                        group, self._setting.script, running=False, why="it does not run", sure=True
+                    )
+                )
             case do.Kernel(verb, group, node):
                 self._meddle(nodes[node], verb, group)
             case do.Tell(node, outcome, group, op):
