@@ -132,6 +132,8 @@ class GroupRestartFailed:
     group: GroupName
     resource: str
     why: str
+    stuck: bool
+    """It did not stop, and may still be running; false: it is stopped, and did not start."""
 
 
 @dataclass(frozen=True, slots=True)
