@@ -151,6 +151,8 @@ def test_history_lists_entries_and_what_did_not_fit(daemon: Daemon, run: Run) ->
         (["maintenance", "on"], ("maintenance", {"on": True, "node": "*"})),
         (["maintenance", "off", "--node", "n"], ("maintenance", {"on": False, "node": "n"})),
         (["cleanup", "web"], ("cleanup", {"group": "web", "node": None})),
+        (["clear"], ("clear", {"group": None})),
+        (["clear", "web"], ("clear", {"group": "web"})),
         (["reload"], ("reload", {})),
         (["stop"], ("stop", {})),
     ],

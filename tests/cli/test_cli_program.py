@@ -10,7 +10,7 @@ pytest_plugins = ["cli_fixtures"]
 
 COMMANDS = [
     *("run", "check", "convert", "init", "status", "why", "history", "handover", "failback"),
-    *("standby", "maintenance", "cleanup", "reload", "stop", "sim", "lab"),
+    *("standby", "maintenance", "cleanup", "clear", "confirm", "reload", "stop", "sim", "lab"),
 ]
 
 
@@ -47,6 +47,8 @@ def test_version(run: Run) -> None:
         ["standby"],
         ["standby", "maybe"],
         ["cleanup"],
+        ["clear", "web", "db"],
+        ["confirm"],
         ["init"],
         ["handover", "--timeout", "-1"],
         ["handover", "--timeout", "soon"],

@@ -55,6 +55,9 @@ def test_every_verb_reaches_the_handler_with_its_arguments(tmp_path: Path) -> No
             await cluster.maintenance(True)
             await cluster.maintenance(False, "node2")
             await cluster.cleanup("web", "node2")
+            await cluster.clear()
+            await cluster.clear("web")
+            await cluster.confirm("node2")
             await cluster.reload()
             await cluster.stop()
 
@@ -69,6 +72,9 @@ def test_every_verb_reaches_the_handler_with_its_arguments(tmp_path: Path) -> No
         ("maintenance", {"on": True, "node": "*"}),
         ("maintenance", {"on": False, "node": "node2"}),
         ("cleanup", {"group": "web", "node": "node2"}),
+        ("clear", {"group": None}),
+        ("clear", {"group": "web"}),
+        ("confirm", {"node": "node2"}),
         ("reload", {}),
         ("stop", {}),
     ]

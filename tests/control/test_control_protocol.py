@@ -38,6 +38,8 @@ def test_the_exit_codes_are_those_of_the_manual() -> None:
         (b'{"do":"standby","args":{"on":true}}', {"on": True, "node": None}),
         (b'{"do":"maintenance","args":{"on":false}}', {"on": False, "node": "*"}),
         (b'{"do":"cleanup","args":{"group":"web"}}', {"group": "web", "node": None}),
+        (b'{"do":"clear"}', {"group": None}),
+        (b'{"do":"confirm","args":{"node":"node1"}}', {"node": "node1"}),
     ],
 )
 def test_a_request_has_its_defaults_filled_in(line: bytes, args: dict[str, object]) -> None:
@@ -61,6 +63,7 @@ def test_a_request_has_its_defaults_filled_in(line: bytes, args: dict[str, objec
         (b'{"do":"handover"}', "missing required field `group`"),
         (b'{"do":"handover","args":{"group":""}}', "length >= 1 - at `$.group`"),
         (b'{"do":"standby","args":{"on":"yes"}}', "Expected `bool`"),
+        (b'{"do":"confirm"}', "missing required field `node`"),
         (b'{"do":"history","args":{"limit":0}}', "`int` >= 1 - at `$.limit`"),
         (b'{"do":"history","args":{"limit":2001}}', "`int` <= 2000"),
         (b'{"do":"maintenance","args":{"on":true,"node":null}}', "got `null` - at `$.node`"),

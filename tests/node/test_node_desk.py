@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from twinbeat.control.shapes import HistoryShape, StatusShape
 from twinbeat.core.beat import Life
 from twinbeat.core.effects import Record, Reply, What
 from twinbeat.core.engine import Engine
-from twinbeat.core.events import Event, Started
+from twinbeat.core.events import ClearRequested, ConfirmRequested, Event, Started
 from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
 from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
 from twinbeat.node import clock, snapshot
@@ -53,6 +54,7 @@ class Office:
     def __init__(self, directory: Path) -> None:
         self.log: list[tuple[str, str]] = []
         self.stopped = 0
+        self.posted: list[Event] = []
         self.scribe = Scribe(lambda error: pytest.fail(repr(error)))
         self.engine = Engine(MODEL, NODE1, Life(7, 1), clock.now(), standby={}, maintenance={})
         self.chronicle = Chronicle(directory, NODE1, self.write, self.scribe, lambda event: None)
@@ -75,6 +77,7 @@ class Office:
         self.log.append((level, text))
 
     def post(self, event: Event) -> None:
+        self.posted.append(event)
         for effect in self.engine.handle(event, clock.now()):
             if isinstance(effect, Reply):
                 self.desk.reply(effect)
@@ -148,6 +151,25 @@ def test_every_changing_verb_reaches_the_core_or_the_daemon(tmp_path: Path) -> N
         with pytest.raises(Refused) as refused_reload:
             await office.ask("reload")
         assert refused_reload.value.code is ExitCode.CONFIGURATION
+
+    in_an_office(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("do", "args", "event"),
+    [
+        ("clear", {"group": None}, ClearRequested(1, None)),
+        ("clear", {"group": WEB}, ClearRequested(1, WEB)),
+        ("confirm", {"node": NODE2}, ConfirmRequested(1, NODE2)),
+    ],
+)
+def test_what_mends_is_told_to_the_core(
+    tmp_path: Path, do: str, args: dict[str, Any], event: Event
+) -> None:
+    async def story(office: Office) -> None:
+        with suppress(Refused):  # Whether it is granted is the core's affair.
+            await office.ask(do, **args)
+        assert office.posted == [event]
 
     in_an_office(tmp_path, story)
 

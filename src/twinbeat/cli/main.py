@@ -9,7 +9,7 @@ import typer
 
 from twinbeat.core.text import printable
 
-from . import agents, files, look, orders, replay, sim
+from . import agents, files, look, mending, orders, replay, sim
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
 
 EPILOG = """\b
@@ -125,7 +125,9 @@ app.command()(orders.handover)
 app.command()(orders.failback)
 app.command()(orders.standby)
 app.command()(orders.maintenance)
-app.command()(orders.cleanup)
+app.command()(mending.cleanup)
+app.command()(mending.clear)
+app.command()(mending.confirm)
 app.command()(orders.reload)
 app.command()(orders.stop)
 app.command()(sim.sim)

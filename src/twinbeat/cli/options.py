@@ -61,6 +61,12 @@ Group = Annotated[
         help="The group; may be left out when there is only one.",
     ),
 ]
+Node = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NODE", autocompletion=complete_node, help="Another node than the asked one."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Directory = Annotated[
     Path,

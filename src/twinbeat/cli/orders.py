@@ -4,14 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import DEFAULT_SOCKET, Group, OnOff, Socket, complete_group, complete_node
-
-Node = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NODE", autocompletion=complete_node, help="Another node than the asked one."
-    ),
-]
+from .options import DEFAULT_SOCKET, Group, Node, OnOff, Socket, complete_node
 
 
 def handover(
@@ -119,30 +112,6 @@ def maintenance(
 
     ask(socket, lambda cluster: cluster.maintenance(switch is OnOff.ON, node))
     typer.echo(f"Maintenance of {node or 'the whole cluster'} is {switch}.")
-
-
-def cleanup(
-    group: Annotated[
-        str, typer.Argument(metavar="GROUP", autocompletion=complete_group, help="The group.")
-    ],
-    node: Node = None,
-    socket: Socket = DEFAULT_SOCKET,
-) -> None:
-    """Vouch that a group may run on a node again.
-
-    After it failed there, or could not be stopped. For the asked node itself the group is probed
-    and stopped once more. For a node that is silent YOU confirm that nothing of the group runs
-    there: if that is wrong, it will run twice.
-
-    \b
-    Examples:
-      twinbeat cleanup web
-      twinbeat cleanup web --node node1.example.com
-    """
-    from .talk import ask
-
-    ask(socket, lambda cluster: cluster.cleanup(group, node))
-    typer.echo(f"{group} may run on {node or 'this node'} again.")
 
 
 def reload(socket: Socket = DEFAULT_SOCKET) -> None:

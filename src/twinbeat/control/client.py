@@ -110,6 +110,14 @@ class Client:
         """Vouch that a group may run again on a node (None: the answering one)."""
         await self.request("cleanup", group=group, node=node)
 
+    async def clear(self, group: str | None = None) -> None:
+        """Have the failures of a group (None: of every group) forgotten, on every node."""
+        await self.request("clear", group=group)
+
+    async def confirm(self, node: str) -> None:
+        """Vouch that a node is switched off. If it is not, groups may run twice."""
+        await self.request("confirm", node=node)
+
     async def reload(self) -> None:
         """Have the configuration read again."""
         await self.request("reload")

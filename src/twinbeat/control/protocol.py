@@ -95,6 +95,18 @@ class CleanupArgs(_Args):
     node: Name | None = None
 
 
+class ClearArgs(_Args):
+    """Of `clear`; without `group` every group."""
+
+    group: Name | None = None
+
+
+class ConfirmArgs(_Args):
+    """Of `confirm`."""
+
+    node: Name
+
+
 READING: Mapping[str, type[_Args]] = {
     "status": NoArgs,
     "parameters": NoArgs,
@@ -110,6 +122,8 @@ CHANGING: Mapping[str, type[_Args]] = {
     "standby": StandbyArgs,
     "maintenance": MaintenanceArgs,
     "cleanup": CleanupArgs,
+    "clear": ClearArgs,
+    "confirm": ConfirmArgs,
     "reload": NoArgs,
     "stop": NoArgs,
 }

@@ -14,6 +14,8 @@ from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.core.effects import Reply
 from twinbeat.core.events import (
     CleanupRequested,
+    ClearRequested,
+    ConfirmRequested,
     Event,
     FailbackRequested,
     HandoverRequested,
@@ -94,6 +96,11 @@ class Desk:
             case "cleanup":
                 group = GroupName(args["group"])
                 return CleanupRequested(number, group, self._node(args["node"]))
+            case "clear":
+                named = None if args["group"] is None else GroupName(args["group"])
+                return ClearRequested(number, named)
+            case "confirm":
+                return ConfirmRequested(number, NodeName(args["node"]))
         raise Refused(ExitCode.USAGE, f"This daemon does not know how to {do}.")
 
     def _node(self, name: str | None) -> NodeName:
