@@ -23,12 +23,52 @@ class NodeShape(TypedDict):
     links: dict[str, LinkShape]
 
 
+class LookShape(TypedDict):
+    """The last time that a resource was looked at."""
+
+    ago_ms: float
+    took_ms: float
+    """0 where the system itself told of it."""
+    found: str
+    """`running`, `stopped` or `failed`."""
+    why: str
+    """Why it does not count as running, or empty."""
+
+
 class ResourceShape(TypedDict):
-    """One resource of a group."""
+    """One resource of a group, on the answering node."""
 
     name: str
     agent: str
     state: str
+    watched: NotRequired[str]
+    """How, in a few words: `process 4711, every 10 s`; empty when it is not."""
+    looked: NotRequired[LookShape | None]
+    next_look_ms: NotRequired[float | None]
+    """How long from now; null when none is due."""
+    bad: NotRequired[int]
+    """Bad looks in a row."""
+    fall: NotRequired[int]
+    """So many of them count as a failure."""
+    failures: NotRequired[int]
+    """How often it failed within the group's window."""
+
+
+class RestartsShape(TypedDict):
+    """How often a group was repaired where it runs, within its window."""
+
+    tried: int
+    of: int
+    """After so many it moves."""
+    window_ms: float
+
+
+class BarShape(TypedDict):
+    """A node that may not run a group for a while, because it failed there."""
+
+    left_ms: float | None
+    """Until it may again; null when another node barred itself and has not said until when."""
+    why: str
 
 
 class GroupShape(TypedDict):
@@ -43,6 +83,12 @@ class GroupShape(TypedDict):
     pinned: str | None
     resources: list[ResourceShape]
     reasons: list[str]
+    restarts: NotRequired[RestartsShape | None]
+    """Null when this node does not hold it, or nothing failed of late."""
+    bars: NotRequired[dict[str, BarShape]]
+    """By the name of the node."""
+    nowhere: NotRequired[dict[str, str] | None]
+    """When no node can run it: why not, by the name of each; else null."""
     unproven: NotRequired[str | None]
 
 
