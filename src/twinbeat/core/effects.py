@@ -205,7 +205,7 @@ class What(StrEnum):
     GROUP_STOPPED = "group stopped"
     GROUP_UNCLEAN = "group unclean"
     GROUP_FAILED = "group failed"
-    """Evidence: `resource`; `restarts` that were tried within `window_ms`; `barred_ms`, for how long
+    """Evidence: `resource`; `restarts` that were tried within `window_ms`; `barred_ms`, how long
     this node is barred, and `time`, which time in a row (1: the first)."""
     GROUP_RESTARTING = "group restarting"
     """The reason is what failed and how; evidence: `resource`, `attempt`, `of`, `window_ms`, and
