@@ -14,7 +14,8 @@ from core_models import LINK, model
 
 from twinbeat.core.beat import Ack, Beat, Custody, GroupView, Life
 from twinbeat.core.effects import ClearGroup, Effect, Record, Serve, StartGroup, StopGroup
-from twinbeat.core.group import Group, World
+from twinbeat.core.grounds import World
+from twinbeat.core.group import Group
 from twinbeat.core.liveness import OwnBeats
 from twinbeat.core.membership import Membership
 from twinbeat.core.placement import Placement

@@ -5,63 +5,32 @@ shell must perform them: what silences comes first, then what serves, then the h
 that may take long. `next_deadline()` is the only timer. `status(now)` is the one snapshot.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
-from . import candidates, orders
-from .beat import Beat, Custody, Life, Switch
+from . import candidates, facts, orders
+from .beat import Custody, Life, Switch
 from .candidates import Beliefs
-from .command import adopt, obey
 from .compose import compose, public
 from .effects import (
     Effect,
     Leave,
-    Obey,
     Record,
     Remember,
-    Reply,
     SendBeat,
     Serve,
     What,
     rank,
 )
-from .events import (
-    ArbiterAnswered,
-    ArbiterFailed,
-    BeatReceived,
-    ClearRequested,
-    ConfirmRequested,
-    Event,
-    GroupFound,
-    GroupRestarted,
-    GroupRestartFailed,
-    GroupStarted,
-    GroupStartFailed,
-    GroupStartLate,
-    GroupStopFailed,
-    GroupStopped,
-    GuardChanged,
-    HardwareChanged,
-    LeaseLapsed,
-    LinkChanged,
-    MessageReceived,
-    ModelChanged,
-    PeerProvenDead,
-    PingAnswered,
-    ProofFailed,
-    ResourceLooked,
-    ShutdownRequested,
-    Started,
-    TimePassed,
-)
-from .group import Group, World
-from .liveness import Hearing, OwnBeats
+from .events import Event, Started, TimePassed
+from .grounds import World
+from .group import Group
+from .liveness import OwnBeats
 from .membership import Membership
-from .model import ClusterModel, GroupSpec
+from .model import ClusterModel
 from .placement import Candidate, Placement
 from .snapshot import snapshot
 from .status import Status
-from .units import LONG_AGO, Duration, GroupName, Instant, LinkName, NodeName, in_ms, readable
+from .units import LONG_AGO, Duration, GroupName, Instant, NodeName, in_ms, readable
 from .voice import Voice, may_leave
 
 _TICKS = (TimePassed, Started)
@@ -89,7 +58,7 @@ class Engine:
         self.members = Membership(model, self.mine, now)
         self.standby: orders.Switches = dict(standby or {})
         self.maintenance: orders.Switches = dict(maintenance or {})
-        self.groups = {g.name: Group(g, me, self._next_op) for g in model.groups}
+        self.groups = {g.name: Group(g, me, self.next_op) for g in model.groups}
         self.placements: dict[GroupName, Placement] = {}
         self.leaving = False
         self.word = "init"
@@ -106,7 +75,7 @@ class Engine:
         """From when on a look finds what the last one found, for nothing is new."""
         self._public = public(self)
         """What the next beat says, as of the last look."""
-        self._voice = Voice(now)
+        self.voice = Voice(now)
         self._left = False
 
     # The three verbs.
@@ -115,11 +84,11 @@ class Engine:
         """Take in one fact and return the orders that follow from it."""
         out: list[Effect] = []
         self._notice_stall(now, out)
-        if self._dispatch(event, now, out):
+        if facts.take(self, event, now, out):
             self._stir(now)
         if self.word != "init":
             ticked = isinstance(event, _TICKS)
-            if ticked and now >= self._voice.due:
+            if ticked and now >= self.voice.due:
                 self.mine.spoke_at = now
             self._settle(now, out)
             self._speak(ticked, now, out)
@@ -130,7 +99,7 @@ class Engine:
     def next_deadline(self) -> Instant:
         """Return when `TimePassed` is due even if nothing else happens."""
         now = self._handled_at
-        deadline = min(self._voice.due, self.members.next_deadline())
+        deadline = min(self.voice.due, self.members.next_deadline())
         for group in self.groups.values():
             deadline = min(deadline, group.next_deadline(self.members, now))
         for placement in self.placements.values():
@@ -141,152 +110,6 @@ class Engine:
     def status(self, now: Instant) -> Status:
         """Return the snapshot of what this node believes."""
         return snapshot(self, now)
-
-    # Facts.
-
-    def _dispatch(self, event: Event, now: Instant, out: list[Effect]) -> bool:
-        """Take in one fact and return whether it was news."""
-        match event:
-            case BeatReceived(beat, link):
-                return self._take_beat(beat, link, now, out)
-            case PingAnswered(node):
-                return self.members.connectivity.answered(node, now, out)
-            case TimePassed():
-                self.members.time_passed(now, out)
-                return bool(out)
-            case Started():
-                self._start(out)
-            case GroupStarted(op, name):
-                self._outcome(name, lambda group: group.started(op), out)
-            case GroupStartFailed(op, name, resource, why):
-                self._outcome(name, lambda group: group.start_failed(op, resource, why), out)
-            case GroupStartLate(op, name):
-                self._outcome(name, lambda group: group.start_late(op), out)
-            case GroupStopped(op, name):
-                self._outcome(name, lambda group: group.stopped(op), out)
-            case GroupStopFailed(op, name, resource, why):
-                self._outcome(name, lambda group: group.stop_failed(op, resource, why), out)
-            case ResourceLooked(name, resource, running=False, why=why, sure=True):
-                self._outcome(name, lambda group: group.resource_failed(resource, why), out)
-            case LeaseLapsed(name, why):
-                self._outcome(name, lambda group: group.lapsed(why), out)
-            case LinkChanged():
-                self.members.own_link_changed(event, out)
-            case GuardChanged(kind):
-                self.guard = kind
-            case HardwareChanged(macs):
-                self.macs = macs
-            case PeerProvenDead() | ProofFailed() | ArbiterAnswered() | ArbiterFailed():
-                news = self.members.proof.take(event, now, out)
-                if news is None:
-                    self.drop("stale outcome")
-                return bool(news)
-            case ModelChanged(model):
-                self._adopt(model, now, out)
-            case MessageReceived():
-                self.drop("message of a Heartbeat")
-                return False
-            case ShutdownRequested():
-                self._shut_down(out)
-            case GroupFound() | GroupRestarted() | GroupRestartFailed() | ResourceLooked():
-                self.drop("stale outcome")
-                return False
-            case ClearRequested(request) | ConfirmRequested(request):
-                out.append(Reply(request, "this node cannot do that yet"))
-            case command:
-                out.extend(obey(self, command))
-        return True
-
-    def _start(self, out: list[Effect]) -> None:
-        self.word = "up"
-        evidence = {"generation": self.mine.life.generation, "nodes": list(self.model.nodes)}
-        out.append(Record(What.NODE_STARTED, "a new life begins", evidence=evidence))
-        for group in self.groups.values():
-            out.extend(group.clear())
-        if orders.is_on(self.standby, self.me):
-            out.append(Record(What.STANDBY_CHANGED, "it was left in standby", peer=self.me,
-                              evidence={"on": True}))  # fmt: skip
-
-    def _take_beat(self, beat: Beat, link: LinkName, now: Instant, out: list[Effect]) -> bool:
-        """Take in a beat and return whether it was news."""
-        peer = self.members.peers.get(beat.node)
-        if peer is None:
-            self.drop("own beat" if beat.node == self.me else "beat of an unknown node")
-            return False
-        earlier, was = peer.beat, peer.liveness
-        hearing = self.members.take(beat, link, now, out)
-        if hearing is Hearing.STALE:
-            self.drop("stale beat")
-        if hearing in (Hearing.NEWER, Hearing.REPEATED):
-            self._voice.fall_in(now, self._pace)
-            for group in self.groups.values():
-                view = beat.groups.get(group.name)
-                if view is not None and view.custody.owns:
-                    group.last_owner = beat.node
-        if hearing is not Hearing.NEWER:
-            return False
-        self._voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
-        if beat.macs != (earlier.macs if earlier is not None else frozenset()):
-            out.append(Obey(self.members.macs))
-        self._outgrow(beat, out)
-        out.extend(adopt(self, beat))
-        return True
-
-    def _outgrow(self, beat: Beat, out: list[Effect]) -> None:
-        """Jump above a generation of this node that a peer remembers and this node lost.
-
-        Another life with the very same number is one as well: a peer that takes a recording of it
-        for this node would never hear this life again.
-        """
-        ack, mine = beat.acks.get(self.me), self.mine.life
-        if ack is not None and ack.life.generation >= mine.generation and ack.life != mine:
-            self._begin_anew(ack.life.generation, "a peer remembers a later life", out)
-
-    def _begin_anew(self, outlived: int, because: str, out: list[Effect]) -> None:
-        """Begin a life above a generation, in the midst of this daemon's run."""
-        evidence = {"generation": outlived + 1, "before": self.mine.life.generation}
-        self.mine.life = Life(outlived + 1, self.mine.life.token)
-        for peer in self.members:
-            peer.void_acks()
-        out.append(self.remember())
-        out.append(Record(What.NODE_REBORN, because, evidence=evidence))
-
-    def _outcome(
-        self,
-        name: GroupName,
-        verb: Callable[[Group], list[Effect] | None],
-        out: list[Effect],
-    ) -> None:
-        group = self.groups.get(name)
-        effects = None if group is None else verb(group)
-        if effects is None:
-            self.drop("stale outcome")
-            return
-        out.extend(effects)
-
-    def _adopt(self, model: ClusterModel, now: Instant, out: list[Effect]) -> None:
-        """Take over a new configuration; what did not change is not touched."""
-        evidence: dict[str, object] = {"digest": model.digest}
-        if model.proof is not self.model.proof:
-            evidence["proof"] = f"{self.model.proof} until this daemon starts again"
-            model = replace(model, proof=self.model.proof)
-        self.model = model
-        self.members.adopt(model, now)
-        wanted: dict[GroupName, GroupSpec] = {g.name: g for g in model.groups}
-        for name, group in self.groups.items():
-            group.removed = name not in wanted
-            if name in wanted:
-                group.respec(wanted[name])
-        for name, spec in wanted.items():
-            if name not in self.groups:
-                self.groups[name] = Group(spec, self.me, self._next_op)
-                out.extend(self.groups[name].clear())
-        out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
-
-    def _shut_down(self, out: list[Effect]) -> None:
-        if not self.leaving:
-            self.leaving = True
-            out.append(Record(What.NODE_LEAVING, "it was told to stop"))
 
     # Levels: what the world asks for, until nothing changes.
 
@@ -328,7 +151,7 @@ class Engine:
         if any(map(self._waits, self.groups.values())) or self.members.proof.busy:
             self._stir(now)
         self._public = public(self)
-        self._voice.publish(self._public)
+        self.voice.publish(self._public)
 
     def _look_beyond(self, now: Instant, out: list[Effect]) -> None:
         """Order what the proof of death asks of others; a life that it ended is followed by one."""
@@ -337,7 +160,7 @@ class Engine:
         outlived = proof.outlived()
         stopped = all(group.custody is Custody.STOPPED for group in self.groups.values())
         if outlived is not None and stopped:
-            self._begin_anew(outlived, "the arbiter ended the last life, and all is stopped", out)
+            self.begin_anew(outlived, "the arbiter ended the last life, and all is stopped", out)
 
     def _waits(self, group: Group) -> bool:
         """Whether an acknowledgement or time alone may change what becomes of a group."""
@@ -365,13 +188,13 @@ class Engine:
     # The heartbeat.
 
     def _speak(self, ticked: bool, now: Instant, out: list[Effect]) -> None:
-        if self._voice.speaks(now, self._pace, ticked):
+        if self.voice.speaks(now, self.paced, ticked):
             out.append(SendBeat(compose(self, self._public, now)))
             self.members.proof.spoke(now, out)
         if not self.leaving or self._left:
             return
         done = may_leave([group.custody for group in self.groups.values()])
-        if done and self._voice.goodbye_heard(self.members, now):
+        if done and self.voice.goodbye_heard(self.members, now):
             self._left = True
             unclean = [g.name for g in self.groups.values() if g.custody is Custody.UNCLEAN]
             why = f"unclean: {', '.join(unclean)}" if unclean else "nothing runs here any more"
@@ -380,7 +203,8 @@ class Engine:
     # Small things.
 
     @property
-    def _pace(self) -> Duration:
+    def paced(self) -> Duration:
+        """How often it speaks now."""
         return self.pace or self.model.timing.keepalive
 
     def _notice_stall(self, now: Instant, out: list[Effect]) -> None:
@@ -392,6 +216,15 @@ class Engine:
             because = f"this node was away for {readable(gap)}: every silence starts anew"
             out.append(Record(What.NODE_STALLED, because, evidence={"gap_ms": in_ms(gap)}))
 
+    def begin_anew(self, outlived: int, because: str, out: list[Effect]) -> None:
+        """Begin a life above a generation, in the midst of this daemon's run."""
+        evidence = {"generation": outlived + 1, "before": self.mine.life.generation}
+        self.mine.life = Life(outlived + 1, self.mine.life.token)
+        for peer in self.members:
+            peer.void_acks()
+        out.append(self.remember())
+        out.append(Record(What.NODE_REBORN, because, evidence=evidence))
+
     def remember(self) -> Remember:
         """Return the order to keep what must survive this life."""
         generation = self.mine.life.generation
@@ -401,6 +234,7 @@ class Engine:
         """Count what was refused."""
         self.drops[reason] = self.drops.get(reason, 0) + 1
 
-    def _next_op(self) -> int:
+    def next_op(self) -> int:
+        """Return the number of the next order."""
         self._op += 1
         return self._op

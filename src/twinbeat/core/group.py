@@ -9,12 +9,10 @@ level, from what the world looks like now; no step depends on which message came
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .beat import Custody, GroupView, Pin
 from .claim import answer, right_until, why_claimed
 from .effects import (
-    Announce,
     ClearGroup,
     Effect,
     Record,
@@ -23,25 +21,13 @@ from .effects import (
     StopGroup,
     What,
 )
-from .liveness import Liveness, PeerWatch
+from .grounds import World, bar, bar_here, release_reason
+from .meeting import Meeting
 from .membership import Membership
 from .model import GroupSpec
-from .placement import Placement
 from .proofs import Wish
 from .serving import Serving
 from .units import NEVER, GroupName, Instant, NodeName
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a step looks at."""
-
-    now: Instant
-    members: Membership
-    placement: Placement
-    leaving: bool
-    next_seq: int
-    """The sequence number of the beat that will tell of this step."""
 
 
 class Group:
@@ -71,7 +57,7 @@ class Group:
         """Whether the claim waits for nothing but a third party's word."""
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
-        self._met: NodeName | None = None
+        self._meeting = Meeting(spec.name)
         self._respec: GroupSpec | None = None
 
     @property
@@ -84,6 +70,11 @@ class Group:
         """This node's place in the group's list; one past the end when it is not on it."""
         nodes = self.spec.nodes
         return nodes.index(self.me) if self.me in nodes else len(nodes)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the configuration gives it other resources than those that run."""
+        return self._respec is not None
 
     def view(self) -> GroupView:
         """Return what the next beat says of this group."""
@@ -180,7 +171,7 @@ class Group:
         """Do what the world asks for now; nothing when nothing changed."""
         self._ready = False
         out = self._step(world)
-        concerned = not self.custody.holds and self._bar_here(world) is None
+        concerned = not self.custody.holds and bar_here(self, world) is None
         doubts = world.members.in_doubt(self.name) if concerned else []
         self.wish = Wish(
             group=self.name,
@@ -223,9 +214,9 @@ class Group:
         return min([self.serving.until, *quiet])
 
     def _consider_claim(self, world: World) -> list[Effect]:
-        bar = self._bar(world)
-        if bar is not None:
-            self.waiting = (bar,) if world.placement.node == self.me else ()
+        why = bar(self, world)
+        if why is not None:
+            self.waiting = (why,) if world.placement.node == self.me else ()
             return []
         views = [peer.view(self.name) for peer in world.members]
         seen = [view.term for view in views if view is not None]
@@ -238,32 +229,12 @@ class Group:
         told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)
         return [told, *self._claim(world)]
 
-    def _bar(self, world: World) -> str | None:
-        """Return why this node may not claim the group now, or None."""
-        if (bar := self._bar_here(world)) is not None:
-            return bar
-        if unclean := world.members.unclean_nodes(self.name):
-            return f"{', '.join(unclean)} may still run it (unclean)"
-        return None
-
-    def _bar_here(self, world: World) -> str | None:
-        """Return a bar that no proof of a death would lift, or None."""
-        if world.leaving:
-            return "this node is leaving"
-        if self.removed:
-            return "the configuration no longer has it"
-        if world.placement.node != self.me:
-            return world.placement.reasons[0]
-        if (holder := world.members.holder(self.name)) is not None:
-            return f"{holder.node} says {holder.custody(self.name)}"
-        return world.members.proof.bar(self.name, world.now)
-
     def _claim(self, world: World) -> list[Effect]:
         """Start when the right is complete; else say what it waits for."""
         members = world.members
-        if (bar := self._bar(world) or members.proof.void(self.name)) is not None:
+        if (ended := bar(self, world) or members.proof.void(self.name)) is not None:
             self.custody, self.waiting = Custody.STOPPED, ()
-            return [Record(What.GROUP_CLAIM_ENDED, bar, self.name)]
+            return [Record(What.GROUP_CLAIM_ENDED, ended, self.name)]
         name, mine, seq = self.name, self.view(), self._claim_seq
         answers = {p.node: answer(p, name, mine, seq, members, world.now) for p in members}
         self.waiting = tuple(why for given, why in answers.values() if not given)
@@ -271,7 +242,8 @@ class Group:
             self._ready, self.waiting = True, (why,)
         if self.waiting:
             return []
-        self.custody, self._op, self._met = Custody.STARTING, self._next_op(), None
+        self.custody, self._op = Custody.STARTING, self._next_op()
+        self._meeting.forget()
         self.serving.end()
         reasons = {node: why for node, (_, why) in answers.items()}
         evidence = {"term": self.term, "answers": reasons}
@@ -285,7 +257,7 @@ class Group:
         out = self._meet(world)
         if self.custody is not Custody.HELD:
             return out
-        reason = self._release_reason(world)
+        reason = release_reason(self, world)
         if reason is None:
             return out + self._serve(world)
         self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), True
@@ -296,85 +268,27 @@ class Group:
             Record(What.GROUP_STOPPING, reason, self.name, None, evidence),
         ]
 
-    def _release_reason(self, world: World) -> str | None:
-        """Return why the group is released now; another node must want it before it is let go."""
-        placement = world.placement
-        if world.leaving:
-            return "this node is leaving"
-        if self.removed:
-            return "the configuration no longer has it"
-        if self._respec is not None:
-            return "its resources changed in the configuration"
-        if placement.node == self.me:
-            return None
-        if placement.node is None:
-            return "; ".join(placement.reasons)
-        target = world.members.peers.get(placement.node)
-        if target is None or target.liveness is not Liveness.ALIVE:
-            return None
-        view = target.view(self.name)
-        return placement.reasons[0] if view is not None and view.want else None
-
     def _meet(self, world: World) -> list[Effect]:
-        """Two owners: the stronger stays and announces itself again, the other stops at once.
-
-        A third party that no longer lets this node own it is like a stronger owner.
-        """
-        if (why := world.members.proof.revoked(self.name)) is not None:
-            self._stop_hard()
-            return [
-                Silence(self.name),
-                StopGroup(self._op, self.name),
-                Record(What.GROUP_STOPPING, why, self.name, None, {"to": None}),
-            ]
-        other = world.members.owner(self.name)
-        if other is None:
-            return self._conflict_ended()
-        theirs = other.view(self.name)
-        assert theirs is not None  # An owner was found by its view.
-        if self._weaker_than(other):
-            because = f"{other.node} owns it with the stronger claim"
-            evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
-            self._stop_hard()
-            return [
-                Silence(self.name),
-                StopGroup(self._op, self.name),
-                Record(What.GROUP_MET, because, self.name, other.node, evidence),
-                Record(What.GROUP_STOPPING, because, self.name, other.node, {"to": other.node}),
-            ]
-        if self._met == other.node:
-            return []
-        self._met = other.node
-        because = f"{other.node} says it owns it too; its claim is weaker and it must stop"
-        evidence = {"term": self.term, "their_term": theirs.term, "peer": other.node}
-        return [Record(What.GROUP_MET, because, self.name, other.node, evidence)]
+        mine = self.view()
+        ousted = self._meeting.ousted(mine, world.members)
+        if ousted is None:
+            held = self.custody is Custody.HELD
+            return self._meeting.stay(mine, world.members, held=held)
+        because, by = ousted.because, ousted.by
+        met = (
+            [] if by is None else [Record(What.GROUP_MET, because, self.name, by, ousted.evidence)]
+        )
+        return [*met, *self._stop_hard(because, by)]
 
     def _yield(self, world: World) -> list[Effect]:
         """While stopping by plan: a stronger owner silences the addresses before their turn."""
-        other = world.members.owner(self.name)
-        stronger = other if other is not None and self._weaker_than(other) else None
-        because = world.members.proof.revoked(self.name)
-        if stronger is not None:
-            because = f"{stronger.node} owns it with the stronger claim"
-        if because is None:
+        ousted = self._meeting.ousted(self.view(), world.members)
+        if ousted is None:
             return []
         self._gentle = False
         self.serving.end()
-        peer = None if stronger is None else stronger.node
-        return [Silence(self.name), Record(What.GROUP_MET, because, self.name, peer)]
-
-    def _weaker_than(self, other: PeerWatch) -> bool:
-        theirs = other.view(self.name)
-        return theirs is not None and theirs.strength(other.node) > self.view().strength(self.me)
-
-    def _conflict_ended(self) -> list[Effect]:
-        if self._met is None:
-            return []
-        other, self._met = self._met, None
-        if self.custody is not Custody.HELD:
-            return []
-        because = f"{other} let go: the neighbours are told again where the addresses are"
-        return [Announce(self.name), Record(What.GROUP_MET, because, self.name, other)]
+        met = Record(What.GROUP_MET, ousted.because, self.name, ousted.by)
+        return [Silence(self.name), met]
 
     def _serve(self, world: World) -> list[Effect]:
         """Serve from `starting` on: an address does not wait for the scripts behind it."""
@@ -382,16 +296,16 @@ class Group:
 
     def _fail(self, resource: str, because: str) -> list[Effect]:
         self.failed = because
-        self._stop_hard()
-        evidence = {"resource": resource}
+        failed = Record(What.GROUP_FAILED, because, self.name, None, {"resource": resource})
+        return [failed, *self._stop_hard(because)]
+
+    def _stop_hard(self, because: str, to: NodeName | None = None) -> list[Effect]:
+        """Silence the addresses at once, then stop everything."""
+        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
+        self._meeting.forget()
+        self.serving.end()
         return [
             Silence(self.name),
             StopGroup(self._op, self.name),
-            Record(What.GROUP_FAILED, because, self.name, None, evidence),
-            Record(What.GROUP_STOPPING, because, self.name, None, {"to": None}),
+            Record(What.GROUP_STOPPING, because, self.name, to, {"to": to}),
         ]
-
-    def _stop_hard(self) -> None:
-        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
-        self._met = None
-        self.serving.end()

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from twinbeat.core import group
+from twinbeat.core import group, meeting
 from twinbeat.core.beat import Custody, GroupView
 from twinbeat.core.effects import Effect, Silence
+from twinbeat.core.grounds import World as Sight
 from twinbeat.core.group import Group
-from twinbeat.core.group import World as Sight
 from twinbeat.core.liveness import PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Proof
@@ -175,7 +175,7 @@ MUTANTS = (
     Mutant(
         name="no-tie-break",
         breaks="of two owners that meet, neither yields",
-        patches=(constant(Group, "_weaker_than", False),),
+        patches=(constant(meeting, "_weaker", False),),
     ),
     Mutant(
         name="says-stopped-unprobed",
@@ -211,7 +211,7 @@ MUTANTS = (
     Mutant(
         name="released-unasked",
         breaks="an owner lets go for a node that does not say that it wants the group",
-        patches=(Patch(Group, "_release_reason", _release_unasked),),
+        patches=(Patch(group, "release_reason", _release_unasked),),
         seeds=0,
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from twinbeat.core import candidates, engine, orders
+from twinbeat.core import candidates, facts, orders
 from twinbeat.core.beat import Beat, Pin, Switch
 from twinbeat.core.connectivity import Connectivity
 from twinbeat.core.effects import Effect
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         name="pins-not-merged",
         breaks="an operator's move is known to the node that took the command only",
-        patches=(Patch(engine, "adopt", _pins_stay),),
+        patches=(Patch(facts, "adopt", _pins_stay),),
         seeds=0,
     ),
     Mutant(

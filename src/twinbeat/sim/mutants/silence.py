@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from twinbeat.core import arbiter, fencing, membership, proofs
+from twinbeat.core import arbiter, facts, fencing, membership, proofs
 from twinbeat.core.beat import Beat
-from twinbeat.core.engine import Engine
 from twinbeat.core.events import TimePassed
 from twinbeat.core.liveness import Hearing, Liveness, OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
@@ -213,7 +212,7 @@ MUTANTS = (
     Mutant(
         name="generation-not-outgrown",
         breaks="a node that lost its counter does not jump above what the peers remember",
-        patches=(constant(Engine, "_outgrow", None),),
+        patches=(constant(facts, "_outgrow", None),),
         seeds=0,
     ),
 )

@@ -1,0 +1,190 @@
+"""Facts: what each event changes, before anything is decided about it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import orders
+from .beat import Beat
+from .command import adopt, obey
+from .effects import Effect, Obey, Record, Reply, What
+from .events import (
+    ArbiterAnswered,
+    ArbiterFailed,
+    BeatReceived,
+    ClearRequested,
+    ConfirmRequested,
+    Event,
+    GroupFound,
+    GroupRestarted,
+    GroupRestartFailed,
+    GroupStarted,
+    GroupStartFailed,
+    GroupStartLate,
+    GroupStopFailed,
+    GroupStopped,
+    GuardChanged,
+    HardwareChanged,
+    LeaseLapsed,
+    LinkChanged,
+    MessageReceived,
+    ModelChanged,
+    PeerProvenDead,
+    PingAnswered,
+    ProofFailed,
+    ResourceLooked,
+    ShutdownRequested,
+    Started,
+    TimePassed,
+)
+from .group import Group
+from .liveness import Hearing
+from .model import ClusterModel, GroupSpec
+from .units import GroupName, Instant, LinkName
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> bool:
+    """Take in one fact and return whether it was news."""
+    match event:
+        case BeatReceived(beat, link):
+            return _take_beat(engine, beat, link, now, out)
+        case PingAnswered(node):
+            return engine.members.connectivity.answered(node, now, out)
+        case TimePassed():
+            engine.members.time_passed(now, out)
+            return bool(out)
+        case Started():
+            _start(engine, out)
+        case GroupStarted(op, name):
+            _outcome(engine, name, lambda group: group.started(op), out)
+        case GroupStartFailed(op, name, resource, why):
+            _outcome(engine, name, lambda group: group.start_failed(op, resource, why), out)
+        case GroupStartLate(op, name):
+            _outcome(engine, name, lambda group: group.start_late(op), out)
+        case GroupStopped(op, name):
+            _outcome(engine, name, lambda group: group.stopped(op), out)
+        case GroupStopFailed(op, name, resource, why):
+            _outcome(engine, name, lambda group: group.stop_failed(op, resource, why), out)
+        case ResourceLooked(name, resource, running=False, why=why, sure=True):
+            _outcome(engine, name, lambda group: group.resource_failed(resource, why), out)
+        case LeaseLapsed(name, why):
+            _outcome(engine, name, lambda group: group.lapsed(why), out)
+        case LinkChanged():
+            engine.members.own_link_changed(event, out)
+        case GuardChanged(kind):
+            engine.guard = kind
+        case HardwareChanged(macs):
+            engine.macs = macs
+        case PeerProvenDead() | ProofFailed() | ArbiterAnswered() | ArbiterFailed():
+            news = engine.members.proof.take(event, now, out)
+            if news is None:
+                engine.drop("stale outcome")
+            return bool(news)
+        case ModelChanged(model):
+            _adopt(engine, model, now, out)
+        case MessageReceived():
+            engine.drop("message of a Heartbeat")
+            return False
+        case ShutdownRequested():
+            _shut_down(engine, out)
+        case GroupFound() | GroupRestarted() | GroupRestartFailed() | ResourceLooked():
+            engine.drop("stale outcome")
+            return False
+        case ClearRequested(request) | ConfirmRequested(request):
+            out.append(Reply(request, "this node cannot do that yet"))
+        case command:
+            out.extend(obey(engine, command))
+    return True
+
+
+def _start(engine: "Engine", out: list[Effect]) -> None:
+    engine.word = "up"
+    evidence = {"generation": engine.mine.life.generation, "nodes": list(engine.model.nodes)}
+    out.append(Record(What.NODE_STARTED, "a new life begins", evidence=evidence))
+    for group in engine.groups.values():
+        out.extend(group.clear())
+    if orders.is_on(engine.standby, engine.me):
+        out.append(Record(What.STANDBY_CHANGED, "it was left in standby", peer=engine.me,
+                          evidence={"on": True}))  # fmt: skip
+
+
+def _take_beat(
+    engine: "Engine", beat: Beat, link: LinkName, now: Instant, out: list[Effect]
+) -> bool:
+    """Take in a beat and return whether it was news."""
+    peer = engine.members.peers.get(beat.node)
+    if peer is None:
+        engine.drop("own beat" if beat.node == engine.me else "beat of an unknown node")
+        return False
+    earlier, was = peer.beat, peer.liveness
+    hearing = engine.members.take(beat, link, now, out)
+    if hearing is Hearing.STALE:
+        engine.drop("stale beat")
+    if hearing in (Hearing.NEWER, Hearing.REPEATED):
+        engine.voice.fall_in(now, engine.paced)
+        for group in engine.groups.values():
+            view = beat.groups.get(group.name)
+            if view is not None and view.custody.owns:
+                group.last_owner = beat.node
+    if hearing is not Hearing.NEWER:
+        return False
+    engine.voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
+    if beat.macs != (earlier.macs if earlier is not None else frozenset()):
+        out.append(Obey(engine.members.macs))
+    _outgrow(engine, beat, out)
+    out.extend(adopt(engine, beat))
+    return True
+
+
+def _outgrow(engine: "Engine", beat: Beat, out: list[Effect]) -> None:
+    """Jump above a generation of this node that a peer remembers and this node lost.
+
+    Another life with the very same number is one as well: a peer that takes a recording of it
+    for this node would never hear this life again.
+    """
+    ack, mine = beat.acks.get(engine.me), engine.mine.life
+    if ack is not None and ack.life.generation >= mine.generation and ack.life != mine:
+        engine.begin_anew(ack.life.generation, "a peer remembers a later life", out)
+
+
+def _outcome(
+    engine: "Engine",
+    name: GroupName,
+    verb: Callable[[Group], list[Effect] | None],
+    out: list[Effect],
+) -> None:
+    group = engine.groups.get(name)
+    effects = None if group is None else verb(group)
+    if effects is None:
+        engine.drop("stale outcome")
+        return
+    out.extend(effects)
+
+
+def _adopt(engine: "Engine", model: ClusterModel, now: Instant, out: list[Effect]) -> None:
+    """Take over a new configuration; what did not change is not touched."""
+    evidence: dict[str, object] = {"digest": model.digest}
+    if model.proof is not engine.model.proof:
+        evidence["proof"] = f"{engine.model.proof} until this daemon starts again"
+        model = replace(model, proof=engine.model.proof)
+    engine.model = model
+    engine.members.adopt(model, now)
+    wanted: dict[GroupName, GroupSpec] = {g.name: g for g in model.groups}
+    for name, group in engine.groups.items():
+        group.removed = name not in wanted
+        if name in wanted:
+            group.respec(wanted[name])
+    for name, spec in wanted.items():
+        if name not in engine.groups:
+            engine.groups[name] = Group(spec, engine.me, engine.next_op)
+            out.extend(engine.groups[name].clear())
+    out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
+
+
+def _shut_down(engine: "Engine", out: list[Effect]) -> None:
+    if not engine.leaving:
+        engine.leaving = True
+        out.append(Record(What.NODE_LEAVING, "it was told to stop"))
