@@ -69,7 +69,7 @@ def test_an_order_that_hangs_has_failed_after_a_minute_and_its_answer_is_stale(
     silent: Solo,
 ) -> None:
     silent.until(62_500)
-    assert silent.told(What.FENCING_FAILED) == [(62_000, "no answer in 1 min 0 s")]
+    assert silent.told(What.FENCING_FAILED) == [(62_000, "no answer in 1 min")]
     silent.tell(PeerProvenDead(1, THERE))
     assert silent.engine.drops == {"stale outcome": 1}
     silent.until(64_000)

@@ -43,7 +43,7 @@ def in_ms(span: int) -> float:
 
 
 def readable(span: int) -> str:
-    """Return a span of nanoseconds as a person would say it: `850 ms`, `1.02 s`, `2 min 5 s`."""
+    """Return a span of nanoseconds as a person says it: `850 ms`, `1.02 s`, `2 min 5 s`, `1 h`."""
     if span < 0:
         return "-" + readable(-span)
     if round(span / MS, 1) < 10:
@@ -54,4 +54,5 @@ def readable(span: int) -> str:
         return f"{span / SECOND:.2f} s"
     minutes, rest = divmod(span // SECOND, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    parts = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
