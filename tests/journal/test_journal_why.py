@@ -135,6 +135,8 @@ def test_a_takeover_is_told_from_the_first_silence_on() -> None:
                 "evidence": {"node": "node2", "term": 2},
             },
         ],
+        "restarts": [],
+        "since": [],
     }
 
 

@@ -140,6 +140,22 @@ def test_a_failure_says_what_to_do() -> None:
     assert said(record)[-1].endswith("then: twinbeat cleanup web")
 
 
+def test_a_restart_in_place_says_which_attempt_it_is() -> None:
+    evidence = {"resource": "httpd", "attempt": 2, "of": 3, "window_ms": 600_000.0}
+    record = Record(What.GROUP_RESTARTING, "httpd failed: exit code 7", WEB, None, evidence)
+    assert said(record) == [
+        "WARN: group web is repaired in place: httpd failed: exit code 7 (attempt 2 of 3 in 10 min)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "whose"), [(None, "every group"), (WEB, "group web")], ids=["all", "one"]
+)
+def test_failures_are_forgotten_of_one_group_or_all(group: GroupName | None, whose: str) -> None:
+    forgotten = f"info: the failures of {whose} are forgotten: b"
+    assert said(Record(What.FAILURES_CLEARED, "b", group)) == [forgotten]
+
+
 @pytest.mark.parametrize(("ours", "level"), [("aaaa", "info"), ("bbbb", "WARN")])
 def test_a_difference_of_configurations_is_a_warning_until_it_ends(ours: str, level: str) -> None:
     evidence = {"theirs": "aaaa", "ours": ours}

@@ -124,6 +124,20 @@ class PhaseShape(TypedDict):
     evidence: dict[str, Any]
 
 
+class RestartShape(TypedDict):
+    """A restart in place; `ms` is until all ran again, null when it did not or is not `over`."""
+
+    at: str
+    node: str
+    resource: str
+    because: str
+    attempt: int | None
+    of: int | None
+    window_ms: float | None
+    ms: float | None
+    over: bool
+
+
 MoveShape = TypedDict(
     "MoveShape",
     {
@@ -133,9 +147,15 @@ MoveShape = TypedDict(
         "at": str,
         "cause": str,
         "phases": list[PhaseShape],
+        "restarts": NotRequired[list[RestartShape]],
+        "since": NotRequired[list[RestartShape]],
     },
 )
-"""The answer to `why`; `at` is when the first phase began, RFC 3339 in UTC."""
+"""The answer to `why`; `at` is when the first phase began, RFC 3339 in UTC.
+
+`restarts` in place led to the move, those of `since` came after it. `phases` are empty when no move
+is on record and only they are.
+"""
 
 
 class EntryShape(TypedDict):

@@ -221,7 +221,7 @@ class What(StrEnum):
     RESOURCE_SOUND = "resource sound"
     """After bad looks; evidence: `resource`."""
     BAR_ENDED = "bar ended"
-    """Evidence: `failed`, why it had been barred."""
+    """Evidence: `after`, the failure that it had been barred for."""
     FAILURES_CLEARED = "failures cleared"
     GROUP_MET = "group met"
     GROUP_DARK = "group dark"

@@ -5,9 +5,11 @@ and ordered, `replay` lives it again. Pure: nothing here reads a clock or a file
 and stores; here is what the record means.
 """
 
-from .chain import Move, Phase, last_move
+from .chain import last_move
 from .entry import Entry
+from .move import Move, Phase
 from .render import render, render_entry
+from .restarts import Restart
 from .ring import Journal
 
-__all__ = ["Entry", "Journal", "Move", "Phase", "last_move", "render", "render_entry"]
+__all__ = ["Entry", "Journal", "Move", "Phase", "Restart", "last_move", "render", "render_entry"]

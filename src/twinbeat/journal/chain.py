@@ -6,17 +6,17 @@ that set it off. No single entry is guaranteed: the ring may have forgotten it, 
 it. What is there is chained by group and by order; what is missing is left out, not guessed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
 from twinbeat.core.beat import CLUSTER, Custody
 from twinbeat.core.effects import What
 from twinbeat.core.units import SECOND, GroupName, NodeName, in_ms
 
 from .entry import Entry, wall_time
+from .move import Move, Phase
+from .restarts import before, restarts
 
 DEEDS = {
     What.GROUP_CLAIMING: Custody.CLAIMING,
@@ -39,6 +39,7 @@ FENCING = {
 }
 BAD_NEWS = BAD_ROOTS | FENCING | {What.PEER_LATE, What.LINK_DEAD, What.PEER_DEPOSED}
 GOOD_NEWS = {
+    What.BAR_ENDED,
     What.NODE_STARTED,
     What.NODE_ACTIVE,
     What.PEER_HEARD,
@@ -53,10 +54,13 @@ WILL = {
     What.MAINTENANCE_CHANGED,
     What.CONFIG_CHANGED,
     What.CLEANED_UP,
+    What.FAILURES_CLEARED,
 }
 EXPLAINED = {What.GROUP_FAILED, What.GROUP_MET}
 """What befalls an owned group and makes its owner stop it: a root of its own."""
 ALONG = EXPLAINED | {
+    What.GROUP_FOUND,
+    What.GROUP_NOWHERE,
     What.GROUP_PLACED,
     What.GROUP_CLAIM_ENDED,
     What.GROUP_DARK,
@@ -75,78 +79,20 @@ ROOT_AGE_MAX = 60 * SECOND
 """What happened longer before the first deed may be true, but did not set it off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One step of a move."""
-
-    what: str
-    """The entry's kind; of a peer's part `peer stopping`, `peer held` ..."""
-    ms: float
-    """From this step to the next; 0 for the last."""
-    because: str
-    evidence: Mapping[str, object] = field(default_factory=dict)
-    """The entry's own, and as `node` the node that the step is about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A group's way from one owner to the next."""
-
-    group: GroupName
-    from_: NodeName | None
-    """None: nobody owned it, or nobody knows who did."""
-    to: NodeName | None
-    """None: nobody owns it yet."""
-    at: datetime
-    """When the first phase began, in UTC."""
-    cause: str
-    phases: tuple[Phase, ...]
-
-    @property
-    def ms(self) -> float:
-        """From the first phase to the last."""
-        return round(sum(phase.ms for phase in self.phases), 3)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return it as `why --json` shows it."""
-        return {
-            "group": self.group,
-            "from": self.from_,
-            "to": self.to,
-            "at": self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "cause": self.cause,
-            "phases": [
-                {"what": p.what, "ms": p.ms, "because": p.because, "evidence": dict(p.evidence)}
-                for p in self.phases
-            ],
-        }
-
-    @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "Move":
-        """Read what `to_dict` gave; raises `ValueError` for a time that is none."""
-        giver, taker = told["from"], told["to"]
-        return cls(
-            group=GroupName(told["group"]),
-            from_=None if giver is None else NodeName(giver),
-            to=None if taker is None else NodeName(taker),
-            at=datetime.fromisoformat(told["at"]),
-            cause=told["cause"],
-            phases=tuple(
-                Phase(what=p["what"], ms=p["ms"], because=p["because"], evidence=p["evidence"])
-                for p in told["phases"]
-            ),
-        )
-
-
 def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
-    """Return the last move of the group that these entries of one node tell of, or None."""
+    """Return the last move of the group that these entries of one node tell of, or None.
+
+    Restarts in place belong to it: those that led to it, and those since. With no move on record
+    they alone are the story, which has no phases then.
+    """
     span = _last_span(entries, group)
     if span is None:
-        return None
+        return _unmoved(entries, group)
     told = entries[span.begin + 1 : span.end + 1]
     outside = any(e.group == group and e.what in DEEDS and _OUTDONE in e.because for e in told)
     span = replace(span, outside=outside)
     chain = list(_chain(entries, span))
+    failed = next((entry for entry in chain if entry.what is What.GROUP_FAILED), None)
     return Move(
         group=group,
         from_=span.giver,
@@ -156,6 +102,25 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
         phases=tuple(
             _phase(entry, later) for entry, later in zip(chain, [*chain[1:], None], strict=True)
         ),
+        restarts=() if failed is None else before(told, group, failed),
+        since=restarts(entries[span.end + 1 :], group),
+    )
+
+
+def _unmoved(entries: Sequence[Entry], group: GroupName) -> Move | None:
+    """Return the story of a group that was only restarted where it is."""
+    since = restarts(entries, group)
+    if not since:
+        return None
+    first, last = since[0], since[-1]
+    return Move(
+        group=group,
+        from_=first.node,
+        to=first.node,
+        at=first.at,
+        cause=last.because,
+        phases=(),
+        since=since,
     )
 
 

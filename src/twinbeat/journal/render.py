@@ -4,14 +4,15 @@ Texts of peers come out as they went in: whoever prints them to a terminal makes
 """
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from twinbeat.core.beat import CLUSTER, Custody
-from twinbeat.core.units import MS, readable
 
-from .chain import Move, Phase
 from .entry import Entry, wall_time
+from .facts import in_words, ordinal, span, times
+from .move import Move, Phase
+from .restarts import Restart
 
 WIDTH = 100
 
@@ -37,6 +38,8 @@ HEADLINES = {
     "group stopped": "{node} has stopped {group}",
     "group unclean": "{node} could not stop {group}",
     "group failed": "{group} failed on {node}",
+    "group found": "{group} was found running on {node}",
+    "group runs nowhere": "{group} can run nowhere",
     "group met": "two owners met: {node}",
     "group dark": "{group} is silent on {node}",
     "group lit": "{group} speaks again on {node}",
@@ -59,6 +62,8 @@ HEADLINES = {
     "maintenance changed": "maintenance of {node} is switched {switch}",
     "config changed": "the configuration changed",
     "cleaned up": "an operator cleans up",
+    "bar ended": "{node} may run {group} again",
+    "failures cleared": "an operator has failures forgotten",
 }
 """By the `what` of a phase; one that is not here is told by its own words."""
 
@@ -69,45 +74,136 @@ HEARSAY = frozenset(f"peer {custody}" for custody in Custody)
 def render(move: Move, zone: tzinfo = UTC, width: int = WIDTH) -> str:
     """Return the move as a causal chain: a summary, then every phase with its time.
 
-    `zone` is that of the reader. The lines have no newline at the end of the last.
+    Restarts in place stand where they belong: those that led to the move before it, those since
+    after it. `zone` is that of the reader. The lines have no newline at the end of the last.
     """
-    lines = textwrap.wrap(f"{_summary(move, zone)}: {move.cause}.", width)
-    lines.append("")
+    parts = (_summary(move, zone), *_consequences(move, zone))
+    lines = textwrap.wrap(" ".join(parts), width)
+    for each in move.restarts:
+        lines += ["", *_restarted(each, move, zone, width)]
+    if move.phases:
+        lines += ["", *_phases(move, zone, width)]
+    for each in move.since:
+        lines += ["", *_restarted(each, move, zone, width)]
+    if move.to is None:
+        lines += ["", *textwrap.wrap(_ending(move), width)]
+    return "\n".join(lines)
+
+
+def _ending(move: Move) -> str:
+    """Say of a group that nobody took what it waits for, and what to do."""
+    unclean = next((p for p in move.phases if p.what in _UNCLEAN), None)
+    if unclean is not None:
+        node = unclean.evidence.get("node", "the node")
+        return (
+            f"Nobody takes {move.group} while {node} may still run it. Stop by hand what runs "
+            f"there, then on {node}: twinbeat cleanup {move.group}. If {node} is switched off, on "
+            f"another node: twinbeat confirm {node}."
+        )
+    if any(phase.what == "group runs nowhere" for phase in move.phases):
+        return (
+            f"No node can run {move.group}. Repair what failed, then: twinbeat clear {move.group}. "
+            "A node whose bar ends tries again by itself."
+        )
+    return f"Nobody has taken {move.group} yet."
+
+
+_UNCLEAN = ("group unclean", "peer unclean")
+
+
+def _phases(move: Move, zone: tzinfo, width: int) -> list[str]:
+    lines, first = [], move.at
+    for phase, at in _timed(move):
+        passed = (at - first) / timedelta(milliseconds=1)
+        since = f"+ {span(passed)}" if passed else ""
+        here = at.astimezone(zone)
+        lines.append(f"{_clock(here)}  {since:>12}  {_headline(phase, move)}")
+        if phase.what not in HEARSAY:
+            lines += _indented(_detail(phase, here, move), width)
+    return lines
+
+
+def _timed(move: Move) -> Iterator[tuple[Phase, datetime]]:
+    """Yield every phase with the time it began at, in UTC."""
     passed = 0.0
     for phase in move.phases:
-        at = (move.at + timedelta(milliseconds=passed)).astimezone(zone)
-        since = f"+ {_span(passed)}" if passed else ""
-        lines.append(f"{_clock(at)}  {since:>12}  {_headline(phase, move)}")
-        indent = " " * 28
-        if phase.what not in HEARSAY:
-            told = textwrap.wrap(_detail(phase), max(40, width - len(indent)))
-            lines.extend(indent + line for line in told)
+        yield phase, move.at + timedelta(milliseconds=passed)
         passed += phase.ms
-    if move.to is None:
-        lines += ["", f"Nobody has taken {move.group} yet."]
-    return "\n".join(lines)
+
+
+def _restarted(restart: Restart, move: Move, zone: tzinfo, width: int) -> list[str]:
+    """Tell one restart in place; of another day than the move's it has its date."""
+    at = restart.at.astimezone(zone)
+    day = f"{at:%Y-%m-%d}" if at.date() != move.at.astimezone(zone).date() else ""
+    out = "in vain" if restart.over else "this is under way"
+    if restart.ms is not None:
+        out = f"whole again after {span(restart.ms)}"
+    tally = in_words({"attempt": restart.attempt, "of": restart.of, "window_ms": restart.window_ms})
+    told = f"{restart.because}; {out}" + (f" ({tally})" if tally else "")
+    head = f"{_clock(at)}  {day:>12}  {restart.resource} is restarted on {restart.node}"
+    return [head, *_indented(told, width)]
+
+
+def _indented(text: str, width: int) -> list[str]:
+    indent = " " * 28
+    return [indent + line for line in textwrap.wrap(text, max(40, width - len(indent)))]
 
 
 def render_entry(entry: Entry, zone: tzinfo = UTC) -> str:
     """Return an entry as one line: when, what, about whom, why, and on what evidence."""
     at = wall_time(entry.wall_ns).astimezone(zone)
     about = " ".join(name for name in (entry.group, entry.peer) if name)
-    evidence = _evidence(entry.evidence)
-    told = f"{entry.because} ({evidence})" if evidence else entry.because
+    told = _with_numbers(entry.because, entry.evidence)
     return f"{at:%Y-%m-%d} {_clock(at)}  {entry.what:<19}  {about + ': ' if about else ''}{told}"
 
 
 def _summary(move: Move, zone: tzinfo) -> str:
+    """Return the first sentence: what became of the group, when, and why."""
+    if not move.phases:
+        return f"{move.group} is on {move.to}, where it was when this journal began."
     when = f"on {move.at.astimezone(zone):%Y-%m-%d at %H:%M:%S %Z}"
+    return f"{_outcome(move, when)}: {move.cause}."
+
+
+def _outcome(move: Move, when: str) -> str:
     if move.to is None:
         gone = f"{move.from_} gave up {move.group}" if move.from_ else f"{move.group} has no owner"
         return f"{gone} {when}"
     took = _length(move)
     if move.from_ is None:
         return f"{move.group} came to {move.to} {when}{took}"
-    if move.from_ == move.to:
-        return f"{move.group} was started again on {move.to} {when}{took}"
-    return f"{move.group} moved from {move.from_} to {move.to} {when}{took}"
+    if move.from_ != move.to:
+        return f"{move.group} moved from {move.from_} to {move.to} {when}{took}"
+    if any(p.what == "group found" and p.evidence.get("adopted") for p in move.phases):
+        return f"{move.group} was found running on {move.to} and kept {when}{took}"
+    return f"{move.group} was started again on {move.to} {when}{took}"
+
+
+def _consequences(move: Move, zone: tzinfo) -> Iterator[str]:
+    """Yield the sentences after the first: restarts that led to it, bars, restarts since."""
+    if move.restarts:
+        last = move.restarts[-1]
+        window = "" if last.window_ms is None else f" in {span(last.window_ms)}"
+        when = f"{last.at.astimezone(zone):%H:%M:%S}"
+        yield f"Before that {_count(move.restarts)}{window}{_last(move.restarts, 'at', when)}."
+    for phase, at in _timed(move):
+        if phase.what == "group failed" and (bar := _bar(phase, at.astimezone(zone), move)):
+            yield f"{phase.evidence.get('node', 'The node')} was then barred for {bar}."
+    if move.since:
+        last = move.since[-1]
+        when = f"{last.at.astimezone(zone):%Y-%m-%d at %H:%M:%S}"
+        yield f"Since then {_count(move.since)}{_last(move.since, 'on', when)}: {last.because}."
+
+
+def _count(told: Sequence[Restart]) -> str:
+    """Say of restarts on one node what was restarted, where and how often."""
+    names = list(dict.fromkeys(restart.resource for restart in told))
+    were = "was" if len(names) == 1 else "were"
+    return f"{', '.join(names)} {were} restarted on {told[-1].node} {times(len(told))}"
+
+
+def _last(told: Sequence[Restart], at: str, when: str) -> str:
+    return f", {at} {when}" if len(told) == 1 else f", the last time {at} {when}"
 
 
 def _length(move: Move) -> str:
@@ -115,8 +211,8 @@ def _length(move: Move) -> str:
     first = move.phases[0]
     silence = first.evidence.get("silence_ms")
     if move.from_ is not None and isinstance(silence, int | float):
-        return f", {_span(silence + move.ms)} after {move.from_} was last heard"
-    return f", in {_span(move.ms)}" if move.ms else ""
+        return f", {span(silence + move.ms)} after {move.from_} was last heard"
+    return f", in {span(move.ms)}" if move.ms else ""
 
 
 def _headline(phase: Phase, move: Move) -> str:
@@ -131,36 +227,31 @@ def _headline(phase: Phase, move: Move) -> str:
     return headline.format(node=named, group=move.group, switch=switch, pin=pin)
 
 
-def _detail(phase: Phase) -> str:
-    said = ("node", "on", "to") if phase.what == "pin changed" else ("node", "on")
-    evidence = _evidence({k: v for k, v in phase.evidence.items() if k not in said})
-    return f"{phase.because} ({evidence})" if evidence else phase.because
+def _detail(phase: Phase, at: datetime, move: Move) -> str:
+    """Return the reason of a phase with its numbers, those apart that a sentence says better."""
+    if phase.what == "group failed":
+        bar = _bar(phase, at, move)
+        barred = f"{phase.evidence.get('node', 'the node')} is barred for {bar}"
+        return f"{phase.because}; {barred}" if bar else phase.because
+    said = ("node", "on", "to") if phase.what == "pin changed" else ("node", "on", "adopted")
+    rest = {key: value for key, value in phase.evidence.items() if key not in said}
+    return _with_numbers(phase.because, rest)
 
 
-def _evidence(evidence: Mapping[str, object]) -> str:
-    return ", ".join(_fact(key, value) for key, value in evidence.items() if value is not None)
+def _with_numbers(because: str, evidence: Mapping[str, object]) -> str:
+    numbers = in_words(evidence, because)
+    return f"{because} ({numbers})" if numbers else because
 
 
-def _fact(key: str, value: object) -> str:
-    """Return `last heard 1.02 s` for `last_heard_ms: 1020.0`, and so on."""
-    name = key.replace("_", " ")
-    if key.endswith("_ms") and isinstance(value, int | float):
-        return f"{name[:-3]} {_span(value)}"
-    if key == "links" and isinstance(value, Mapping):
-        return ", ".join(f"{link} {_heard(ms)}" for link, ms in value.items())
-    if isinstance(value, Mapping):
-        return "; ".join(f"{inner}: {said}" for inner, said in value.items())
-    if isinstance(value, list | tuple):
-        return f"{name} {', '.join(str(item) for item in value)}"
-    return f"{name} {value}"
-
-
-def _heard(ms: object) -> str:
-    return f"{_span(ms)} ago" if isinstance(ms, int | float) else str(ms)
-
-
-def _span(ms: float) -> str:
-    return readable(round(ms * MS))
+def _bar(phase: Phase, at: datetime, move: Move) -> str:
+    """Say for what, until when and how often a failure barred its node; nothing if it did not."""
+    ms, time = phase.evidence.get("barred_ms"), phase.evidence.get("time")
+    if not isinstance(ms, int | float):
+        return ""
+    until = at + timedelta(milliseconds=ms)
+    day = f"{until:%Y-%m-%d} at " if until.date() != at.date() else ""
+    again = f", for the {ordinal(time)} time" if isinstance(time, int) and time > 1 else ""
+    return f"{move.group} until {day}{until:%H:%M:%S}{again}"
 
 
 def _clock(at: datetime) -> str:

@@ -4,8 +4,9 @@ from collections import deque
 
 from twinbeat.core.units import GroupName
 
-from .chain import Move, last_move
+from .chain import last_move
 from .entry import Entry
+from .move import Move
 
 
 class Journal:

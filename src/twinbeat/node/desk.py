@@ -128,7 +128,7 @@ class Desk:
         if move is None:
             raise Refused(
                 ExitCode.REFUSED,
-                f"Nothing is recorded of a move of group {group}: it never moved as far back as "
-                "this node's journal goes, or there is no such group.",
+                f"Nothing is recorded of group {group}: it neither moved nor was restarted as far "
+                "back as this node's journal goes, or there is no such group.",
             )
         return move.to_dict()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from twinbeat import __version__
 from twinbeat.core.effects import Record, What
 from twinbeat.core.units import GroupName, NodeName
+from twinbeat.journal.facts import in_words
 
 Line = tuple[str, str]
 """A level and a text."""
@@ -84,7 +85,7 @@ _OURS: Mapping[What, Line] = {
     ),
     What.GROUP_FAILED: (
         "ERROR",
-        "group {group} failed here: {because}; repair it, then: twinbeat cleanup {group}",
+        "group {group} failed here: {because}{numbers}; repair it, then: twinbeat clear {group}",
     ),
     What.GROUP_RESTARTING: ("WARN", "group {group} is repaired in place: {because}{numbers}"),
     What.GROUP_RESTARTED: ("info", "group {group} is whole again: {because}{numbers}"),
@@ -224,18 +225,9 @@ def _numbers(record: Record) -> str:
             told = [f"{missed} heartbeats missed"] if missed else []
             return "".join(f"; {part}" for part in (*told, *silent))
         case _:
-            parts = [
-                f"{key.replace('_', ' ')} {_shown(value)}"
-                for key, value in evidence.items()
-                if value is not None and key not in ("cause", "from", "peer")
-            ]
-            return f" ({', '.join(parts)})" if parts else ""
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {part}" for key, part in value.items())
-    return str(value)
+            rest = {k: v for k, v in evidence.items() if k not in ("cause", "from", "peer")}
+            words = in_words(rest, record.because)
+            return f" ({words})" if words else ""
 
 
 def _number(value: object) -> float:
