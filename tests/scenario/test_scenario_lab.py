@@ -15,7 +15,7 @@ import pytest
 from scenario_files import FILES, script
 
 from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
-from twinbeat.lab.play import check, timing_of
+from twinbeat.lab.playable import check, timing_of
 from twinbeat.scenario import ScriptError, parse
 
 PLAYED = [f for f in FILES if f.stem != "migrate-from-heartbeat" or HeartbeatDaemon.version()]

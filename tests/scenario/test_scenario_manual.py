@@ -6,7 +6,7 @@ from textwrap import TextWrapper
 
 from scenario_files import FILES, ROOT, script
 
-from twinbeat.lab.play import PLAYED
+from twinbeat.lab.playable import PLAYED
 from twinbeat.scenario import parse
 from twinbeat.scenario.expectations import Expectation
 from twinbeat.scenario.script import VERBS

@@ -72,6 +72,15 @@ class Place:
         return self.root / "httpd"
 
     @property
+    def httpd(self) -> Path:
+        """The web server's pid file."""
+        return self.web / "httpd.pid"
+
+    def broken(self, verb: str) -> Path:
+        """The file whose being there makes this verb of httpd's script fail."""
+        return self.web / f"broken-{verb}"
+
+    @property
     def log(self) -> Path:
         """The log file of ha.cf."""
         return self.root / "ha-log"
@@ -194,6 +203,8 @@ until_true() {{
 }}
 
 ended() {{ ! running; }}
+
+[ ! -e "{web}/broken-$1" ] || {{ echo "$1 was made to fail" >&2; exit 1; }}
 
 case $1 in
 start)

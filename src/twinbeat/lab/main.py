@@ -13,7 +13,7 @@ from typing import TextIO
 
 from twinbeat.scenario import Script, ScriptError, parse, places
 
-from . import cage, play
+from . import cage, play, playable
 from .files import TIMINGS, Timing, httpd_kind
 from .page import page
 from .report import as_json
@@ -161,9 +161,9 @@ def _acts(options: argparse.Namespace) -> list[_Act]:
     steps = [name for name in names if name in BY_NAME]
     scripts = [_script(name) for name in names if name not in BY_NAME]
     for script in scripts:
-        play.check(script)
+        playable.check(script)
     acts = [_Act(TIMINGS[options.timing], steps)] if steps else []
-    return acts + [_Act(play.timing_of(script), script=script) for script in scripts]
+    return acts + [_Act(playable.timing_of(script), script=script) for script in scripts]
 
 
 class _Outputs:

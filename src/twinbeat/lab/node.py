@@ -1,10 +1,14 @@
 """One node of the laboratory: its power, its daemon, its log."""
 
+import os
 import re
 import shutil
+import signal
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+
+from twinbeat.scenario import Unmet
 
 from . import kernel, topology
 from .contender import Contender
@@ -51,6 +55,18 @@ class Node:
         self.powered = False
         await topology.destroy_node(self.seat)
         await self.daemon.ended()
+
+    def fail(self) -> None:
+        """Kill the web server of this node; raises `Unmet` when it has none."""
+        try:
+            os.kill(int(self.place.httpd.read_text()), signal.SIGKILL)
+        except (OSError, ValueError):
+            raise Unmet(f"no httpd runs on {self.name}") from None
+
+    def mend(self) -> None:
+        """Let every verb of httpd's script succeed again."""
+        for mark in self.place.web.glob("broken-*"):
+            mark.unlink()
 
     def read_log(self) -> None:
         """Take in the lines that were written to the log since the last call."""

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 from twinbeat.control.client import Client
@@ -17,32 +17,22 @@ from twinbeat.control.protocol import Refused
 from twinbeat.core.units import MS, Duration, GroupName, Instant, NodeName
 from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View
 from twinbeat.scenario import steps as do
-from twinbeat.scenario.expectations import Expectation
-from twinbeat.scenario.setting import Setting
 from twinbeat.scenario.values import Path
 
 from . import kernel
-from .contender import Contender
-from .files import GROUP, Timing
+from .files import GROUP
 from .heartbeat_daemon import HeartbeatDaemon
 from .node import Node
 from .ownership import Standing
+from .playable import PROGRAMS
 from .result import Result, measured
 from .stage import FRESH, POLL_S, Stage
 from .topology import CLIENT_IP, SEATS, SWITCH, BuildError, command
-from .twinbeat_daemon import ANSWER_S, RecordedDaemon, TwinbeatDaemon
+from .twinbeat_daemon import ANSWER_S, TwinbeatDaemon
 from .view import Span, summary, total
 
 WEB = GroupName("web")
 DOMAIN = ".example.com"
-
-PLAYED = (
-    *(do.Run, do.Boot, do.Shutdown, do.PowerOff, do.Kill, do.Freeze, do.Thaw, do.Forget),
-    *(do.Install, do.Cut, do.Heal, do.PingLost, do.PingBack, do.Command, Expectation),
-)
-"""What the laboratory can play, besides one `cluster`."""
-PROGRAMS: dict[str, type[Contender]] = {"twinbeat": RecordedDaemon, "heartbeat": HeartbeatDaemon}
-HINT = "leave the line out, or play the scenario with `twinbeat sim --scenario`"
 
 CUTS = """\
 table bridge cuts
@@ -58,66 +48,6 @@ UNSEEN = 'iifname "{name}-0" ip daddr {ping} icmp type echo-request drop'
 """A node's questions to the ping node are lost; the client's own traffic is not touched."""
 NOTHING = View({}, {}, frozenset(), ())
 """What a daemon says that does not answer."""
-
-
-def setting_of(script: Script) -> Setting:
-    """Return what the script's cluster is set to."""
-    first = next(script.lines).step
-    return Setting().changed(first) if isinstance(first, do.Cluster) else Setting()
-
-
-def timing_of(script: Script) -> Timing:
-    """Return the timers and the failback of a script's cluster, under its file's name."""
-    setting = setting_of(script)
-    timers = setting.timing
-    return Timing(
-        script.name,
-        keepalive=timers.keepalive // MS,
-        warntime=timers.warntime // MS,
-        deadtime=timers.deadtime // MS,
-        initdead=timers.initdead // MS,
-        failback=setting.failback.enabled,
-        ping=setting.pings > 0,
-    )
-
-
-def check(script: Script) -> None:
-    """Make sure that the laboratory can play a script; raises `ScriptError` naming every line."""
-    script.refuse(_unplayable(script), HINT)
-
-
-def _unplayable(script: Script) -> Iterator[tuple[Line, str]]:
-    """Yield each line that the laboratory cannot play, with the reason."""
-    for number, line in enumerate(script.lines):
-        if isinstance(line.step, do.Cluster):
-            if number:
-                yield line, "the laboratory builds one cluster, before everything else"
-            elif reason := _unbuildable(setting_of(script)):
-                yield line, reason
-        elif isinstance(line.step, do.Install) and not _there(line.step.program):
-            yield line, f"{line.step.program} is not installed, or this is not root"
-        elif not isinstance(line.step, PLAYED):
-            yield line, f"the laboratory cannot play `{line.step.usage.split()[0]}`"
-
-
-def _there(program: str) -> bool:
-    return PROGRAMS[program].version() is not None
-
-
-def _unbuildable(setting: Setting) -> str | None:
-    if setting.nodes != 2 or setting.groups != 1:
-        return "the laboratory has two nodes and one group"
-    if setting.script != Setting().script:
-        return f"the script of the laboratory's group is `{Setting().script}`"
-    if setting.pings > 1:
-        return "the laboratory has one ping node, the client"
-    if setting.failback.after:
-        return "the laboratory's ha.cf knows no failback after a time"
-    if setting.proof != Setting().proof or setting.startup_fencing:
-        return f"the proof of death in the laboratory is `{Setting().proof}`"
-    if any(span % MS for span in (setting.keepalive, setting.deadtime, setting.initdead)):
-        return "the laboratory's ha.cf has timers of whole milliseconds"
-    return None
 
 
 async def play(script: Script, stage: Stage, begin: Callable[[str], None]) -> AsyncIterator[Result]:
@@ -208,6 +138,13 @@ class LabStage:
             case do.Cut(cables):
                 self._cuts = self._cuts.union(*cables)
                 await self._cut()
+            case do.Fail(_, name):
+                self.nodes[name].fail()
+            case do.Break(verb, _, name):
+                self.nodes[name].place.broken(verb).touch()
+            case do.Mend():
+                for node in self.nodes.values():
+                    node.mend()
             case do.Heal(cables):
                 self._cuts = self._cuts.difference(*cables) if cables else set()
                 await self._cut()

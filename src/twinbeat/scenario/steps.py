@@ -278,7 +278,7 @@ class Mend(Step):
 
 @dataclass(frozen=True, slots=True)
 class Fail(Step):
-    """Let the monitor find that a resource of the group no longer runs on a node."""
+    """Let a resource of the group end by itself on a node; in the laboratory httpd, killed."""
 
     usage = "fail GROUP on NODE"
     group: GroupName
