@@ -24,8 +24,8 @@ def web(owner: str | None = "node1", state: str = "held") -> GroupShape:
         "preferred": "node1",
         "pinned": None,
         "resources": [
-            {"name": "192.168.0.140", "agent": "ip", "state": "running"},
-            {"name": "httpd", "agent": "script", "state": "running"},
+            {"name": "192.168.0.140", "agent": "ip", "state": "started"},
+            {"name": "httpd", "agent": "script", "state": "started"},
         ],
         "reasons": ["node1 owns it and nothing prefers another"],
     }

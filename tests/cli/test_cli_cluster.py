@@ -27,8 +27,9 @@ node2  active, late  620 ms      eth1 up, eth0 dead
 GROUP  OWNER  STATE  TERM  PREFERRED  PINNED
 web    node1  held   3     node1      -
     because node1 owns it and nothing prefers another
-    ip 192.168.0.140: running here
-    script httpd: running here
+    RESOURCE       AGENT   STATE
+    192.168.0.140  ip      started
+    httpd          script  started
 
 LEASE  nft, 950 ms; 871 ms left; nftables silences the addresses by itself when the daemon no \
 longer runs

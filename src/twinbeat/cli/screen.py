@@ -19,7 +19,8 @@ def show_status(status: Mapping[str, Any]) -> None:
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console(highlight=False).print(drawn(view(status)))
+        console = Console(highlight=False)
+        console.print(drawn(view(status), console.width))
     else:
         print(plain(view(status)))
 
@@ -52,11 +53,12 @@ def plain(shown: View) -> str:
     return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines(shown))
 
 
-def drawn(shown: View) -> "Text":
-    """Return the view for a terminal."""
+def drawn(shown: View, width: int) -> "Text":
+    """Return the view for a terminal of so many columns."""
     from rich.text import Text
 
-    drawn_lines = (Text.assemble(*((c.text, c.style) for c in line)) for line in lines(shown))
+    broken = lines(shown, width)
+    drawn_lines = (Text.assemble(*((c.text, c.style) for c in line)) for line in broken)
     return Text("\n").join(drawn_lines)
 
 

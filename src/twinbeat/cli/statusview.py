@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twinbeat.core.text import printable
-from twinbeat.core.units import MS, readable
-
-GOOD, WARN, BAD, DIM, BOLD = "green", "yellow", "bold red", "dim", "bold"
+from .layout import BAD, BOLD, GOOD, WARN, Cell, Line, Row, Table, table_lines, text_lines
+from .resourceview import reasons, resources, span, troubles
 
 NODE_STYLES = {"active": GOOD, "ping": GOOD, "up": WARN, "init": WARN, "dead": BAD}
 GROUP_STYLES = {"held": GOOD, "stopped": BAD, "unclean": BAD, "unknown": WARN}
@@ -17,33 +15,6 @@ GUARDS = {
     "valid_lft": "the kernel removes the addresses, to the second, when the daemon no longer runs",
     "none": "NOTHING silences the addresses when the daemon is killed or frozen",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text and how it should look where looks are possible."""
-
-    text: str
-    style: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", printable(self.text))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Cells under the heads of a table, and lines that explain them."""
-
-    cells: tuple[Cell, ...]
-    details: tuple[Cell, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of one kind."""
-
-    heads: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +39,20 @@ def view(status: Mapping[str, Any]) -> View:
     )
 
 
-def lines(shown: View) -> Iterator[list[Cell]]:
-    """Yield the lines of a view as pieces, each with its look; columns are aligned."""
+def lines(shown: View, width: int | None = None) -> Iterator[Line]:
+    """Yield the lines of a view as pieces, each with its look; columns are aligned.
+
+    `width` is that of the terminal: what does not fit is broken. None: there is room for all.
+    """
     yield [shown.title]
-    yield from ([Cell(f"! {flag.text}", flag.style)] for flag in shown.flags)
+    for flag in shown.flags:
+        yield from text_lines(Cell(f"! {flag.text}", flag.style), width, 0)
     for table in shown.tables:
         yield []
-        yield from _aligned(table)
+        yield from table_lines(table, width)
     yield []
-    yield from ([Cell(f"{label:<7}", DIM), cell] for label, cell in shown.facts)
-
-
-def _aligned(table: Table) -> Iterator[list[Cell]]:
-    head = tuple(Cell(text, DIM) for text in table.heads)
-    columns = zip(head, *(row.cells for row in table.rows), strict=True)
-    widths = [max(len(cell.text) for cell in column) + 2 for column in columns]
-    for row in (Row(head), *table.rows):
-        padded = zip(row.cells, widths, strict=True)
-        yield [Cell(cell.text.ljust(width), cell.style) for cell, width in padded]
-        yield from ([Cell(f"    {detail.text}", detail.style)] for detail in row.details)
+    for label, cell in shown.facts:
+        yield from text_lines(cell, width, 7, label)
 
 
 def _nodes(nodes: Mapping[str, Any], me: str) -> Table:
@@ -94,7 +60,7 @@ def _nodes(nodes: Mapping[str, Any], me: str) -> Table:
     for name, node in nodes.items():
         state = str(node.get("state", "-"))
         late = bool(node.get("late"))
-        heard = "this node" if name == me else _span(node.get("last_heard_ms"))
+        heard = "this node" if name == me else span(node.get("last_heard_ms"))
         cells = (
             Cell(name, BOLD if name == me else ""),
             Cell(f"{state}, late" if late else state, WARN if late else NODE_STYLES.get(state, "")),
@@ -124,26 +90,23 @@ def _groups(groups: Mapping[str, Any]) -> Table:
             Cell(str(group.get("preferred") or "-")),
             Cell(str(group.get("pinned") or "-"), WARN if group.get("pinned") else ""),
         )
-        rows.append(Row(cells, _details(group)))
+        rows.append(Row(cells, tuple(_details(name, group)), resources(group)))
     heads = ("GROUP", "OWNER", "STATE", "TERM", "PREFERRED", "PINNED")
     return Table(heads, tuple(rows))
 
 
-def _details(group: Mapping[str, Any]) -> tuple[Cell, ...]:
-    reasons = tuple(Cell(f"because {reason}", DIM) for reason in group.get("reasons", ()))
-    resources = tuple(
-        Cell(f"{each.get('agent', '-')} {each.get('name', '-')}: {each.get('state', '-')} here")
-        for each in group.get("resources", ())
-    )
-    risk = group.get("unproven")
-    return reasons + resources + ((Cell(f"unproven: {risk}", WARN),) if risk else ())
+def _details(name: str, group: Mapping[str, Any]) -> Iterator[Cell]:
+    yield from reasons(group)
+    yield from troubles(name, group)
+    if risk := group.get("unproven"):
+        yield Cell(f"unproven: {risk}", WARN)
 
 
 def _lease(lease: Mapping[str, Any]) -> Cell:
     kind = str(lease.get("kind", "-"))
-    told = [f"{kind}, {_span(lease.get('length_ms'))}"]
+    told = [f"{kind}, {span(lease.get('length_ms'))}"]
     if lease.get("remaining_ms") is not None:
-        told.append(f"{_span(lease['remaining_ms'])} left")
+        told.append(f"{span(lease['remaining_ms'])} left")
     told.append(GUARDS.get(kind, "an unknown guard"))
     return Cell("; ".join(told), BAD if kind == "none" else "")
 
@@ -151,7 +114,3 @@ def _lease(lease: Mapping[str, Any]) -> Cell:
 def _drops(drops: Mapping[str, int]) -> Sequence[tuple[str, Cell]]:
     told = ", ".join(f"{reason} {count}" for reason, count in drops.items() if count)
     return [("DROPS", Cell(told, WARN))] if told else []
-
-
-def _span(ms: object) -> str:
-    return readable(round(ms * MS)) if isinstance(ms, int | float) else "-"

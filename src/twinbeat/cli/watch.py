@@ -40,11 +40,12 @@ def _watch_live(socket: Path) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False) as live:
         asyncio.run(
             _watch(
                 socket,
-                lambda status: live.update(drawn(view(status)), refresh=True),
+                lambda status: live.update(drawn(view(status), console.width), refresh=True),
                 lambda lost: live.update(Text(lost["error"], "bold red"), refresh=True),
             )
         )
