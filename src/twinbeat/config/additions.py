@@ -5,10 +5,11 @@ Saying a thing in both would leave open which one counts, so it is an error that
 
 from collections.abc import Mapping
 
-from .clustertoml import read_failback, read_proof
+from .clustertoml import read_proof
 from .diagnostics import did_you_mean, quote
 from .draft import Draft, GroupDraft, Said
-from .resources import read_timeouts
+from .policy import read_policy
+from .resources import read_watching
 from .tables import Table
 
 _LINKS = ("bcast", "udp", "mcast", "mcast6", "ucast", "ucast6", "serial", "baud")
@@ -78,7 +79,7 @@ def _refuse(table: Table, spelt: str, key: str, directives: tuple[str, ...], dra
 
 
 def _group(table: Table, draft: Draft) -> None:
-    name, failback = table.text("name"), read_failback(table)
+    name = table.text("name")
     entries = table.tables("resource")
     if not name:
         if "name" not in table:
@@ -99,7 +100,7 @@ def _group(table: Table, draft: Draft) -> None:
             table.error(key, f"{quote(key)} is said here and at {there}")
     for entry in entries:
         _resource(entry, group)
-    group.failback = failback or group.failback
+    read_policy(table, group)
     table.close()
 
 
@@ -121,5 +122,5 @@ def _resource(table: Table, group: GroupDraft) -> None:
     for key in ("agent", "id", "address", "interface", "label", "broadcast", "alias", "args"):
         if table.set_aside(key):
             table.error(key, f"{quote(key)} is said here and at {said.mark}")
-    group.resources[index] = Said(read_timeouts(table, said.value), said.mark)
+    group.resources[index] = Said(read_watching(table, said.value), said.mark)
     table.close()

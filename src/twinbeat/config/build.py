@@ -12,12 +12,14 @@ from twinbeat.core.model import (
     LinkSpec,
     PingSpec,
     Proof,
+    Recovery,
     Timing,
 )
 from twinbeat.core.units import GroupName, LinkName, NodeName
 
 from .diagnostics import Mark, Report, did_you_mean, listed, quote
-from .draft import Draft, GroupDraft, fits
+from .draft import Draft, GroupDraft, Said, fits
+from .relations import check_relations
 from .text import lower
 
 MAX_GROUPS = 256
@@ -149,9 +151,18 @@ def _groups(draft: Draft, nodes: tuple[NodeName, ...], report: Report) -> tuple[
                 nodes=ranked,
                 resources=tuple(said.value for said in group.resources),
                 failback=group.failback.value if group.failback else draft.failback,
+                recovery=group.recovery.value if group.recovery else Recovery(),
+                after=_names(group.after),
+                beside=_names(group.beside),
+                apart=_names(group.apart),
             )
         )
+    check_relations(draft.groups, result, report)
     return tuple(result)
+
+
+def _names(said: Sequence[Said[str]]) -> tuple[GroupName, ...]:
+    return tuple(dict.fromkeys(GroupName(each.value) for each in said))
 
 
 def _addresses_once(group: GroupDraft, known: dict[str, Mark], report: Report) -> None:

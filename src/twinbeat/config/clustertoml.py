@@ -3,7 +3,6 @@
 import ipaddress
 
 from twinbeat.core.model import (
-    Failback,
     LinkKind,
     LinkSpec,
     LogSpec,
@@ -26,11 +25,11 @@ from .draft import (
 )
 from .hacf import FACILITIES
 from .lines import read_serial
+from .policy import read_policy
 from .programs import read_programs, read_variables
 from .resources import read_resource
 from .tables import Table
 from .text import Word
-from .times import toml_time
 
 PRESETS = {
     "fast": (Duration(200 * MS), Duration(SECOND)),
@@ -210,37 +209,13 @@ def _log(table: Table, draft: Draft) -> None:
 
 
 def _group(table: Table, draft: Draft) -> None:
-    name, preferred = table.text("name"), table.text("preferred")
-    nodes, failback = table.texts("nodes"), read_failback(table)
+    name, preferred, nodes = table.text("name"), table.text("preferred"), table.texts("nodes")
+    group = GroupDraft(name=name or Said("", table.mark()), preferred=preferred, nodes=nodes or [])
+    read_policy(table, group)
     resources = [read_resource(entry) for entry in table.tables("resource")]
+    group.resources = [said for said in resources if said]
     table.close()
-    if not name:
-        if "name" not in table:
-            table.missing("name")
-        return
-    draft.groups.append(
-        GroupDraft(
-            name=name,
-            preferred=preferred,
-            nodes=nodes or [],
-            resources=[said for said in resources if said],
-            failback=failback,
-        )
-    )
-
-
-def read_failback(table: Table) -> Said[Failback] | None:
-    """Read `failback`: off, on, or after a stable time."""
-    said = table.text("failback")
-    if said is None:
-        return None
-    if said.value in ("on", "off"):
-        return Said(Failback(enabled=said.value == "on"), said.mark)
-    word, _, rest = said.value.partition(" ")
-    try:
-        if word != "after":
-            raise ValueError(f"{quote(said.value)} is none of them")
-        return Said(Failback(enabled=True, after=toml_time(rest.strip())), said.mark)
-    except ValueError as why:
-        table.error("failback", f'failback is "off", "on" or "after 10m": {why}')
-        return None
+    if name:
+        draft.groups.append(group)
+    elif "name" not in table:
+        table.missing("name")

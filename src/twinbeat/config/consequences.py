@@ -3,11 +3,20 @@
 from collections.abc import Callable
 
 from twinbeat.core.exclusive import what_is_exclusive
-from twinbeat.core.model import AgentKind, ClusterModel, LinkKind, Proof, ResourceSpec
+from twinbeat.core.model import (
+    AgentKind,
+    ClusterModel,
+    GroupSpec,
+    LinkKind,
+    Proof,
+    ResourceSpec,
+)
+from twinbeat.core.units import SECOND, Duration, GroupName
 
-from .diagnostics import Mark, Report, quote
+from .diagnostics import Mark, Report, listed, quote
 from .draft import Draft, GroupDraft
 from .lines import carry
+from .relations import company, meeting_nodes
 from .text import lower
 from .times import spoken
 
@@ -18,6 +27,10 @@ GOOD_BEATS = 5
 """Keepalives per deadtime: with five, two beats in a row may be lost and nothing goes dark."""
 FEW_BEATS = 4
 """Below this not one lost beat is forgiven."""
+_TOLD_AT_ONCE = (AgentKind.IP, AgentKind.SYSTEMD)
+"""The kernel and systemd tell of a failure themselves: nobody has to look for it."""
+_USUAL_MONITOR = Duration(10 * SECOND)
+"""What most agents advise between two looks."""
 _ADDRESS_AGENTS = frozenset({"IPaddr", "IPaddr2", "IPv6addr", "VIPArip"})
 """OCF agents that put an address on an interface, as the in-process agent does."""
 
@@ -40,8 +53,10 @@ def explain(
             "no group is configured",
             "The nodes watch each other, and nothing moves when one dies.",
         )
-    for group in draft.groups:
+    for group, spec in zip(draft.groups, model.groups, strict=True):
         _group(group, model.proof, report)
+        _window(group, spec, report)
+        _company(group, spec, model, report)
 
 
 def _times(model: ClusterModel, draft: Draft, report: Report) -> None:
@@ -219,6 +234,44 @@ def _addresses(group: GroupDraft, report: Report) -> None:
             "When its node's daemon hangs or is killed, nothing silences what it runs: after a "
             "takeover it runs twice.",
         )
+
+
+def _window(group: GroupDraft, spec: GroupSpec, report: Report) -> None:
+    """Warn of a window in which a resource that is looked at cannot fail often enough."""
+    recovery = spec.recovery
+    looked_at = [each for each in spec.resources if each.agent not in _TOLD_AT_ONCE]
+    intervals = {each.name: _USUAL_MONITOR if each.monitor is None else each.monitor
+                 for each in looked_at}  # fmt: skip
+    spans = [(each.fall * intervals[each.name], each.name) for each in looked_at]
+    span, name = max(spans, default=(0, ""))
+    needed = span * recovery.restarts
+    if needed < recovery.window:
+        return
+    plural = "" if recovery.restarts == 1 else "s"
+    report.warning(
+        group.recovery.mark if group.recovery else group.name.mark,
+        f"{recovery.restarts} restart{plural} of {quote(name)} do not fit into the window of "
+        f"{spoken(recovery.window)}",
+        f"Its failure is noticed after {spoken(span)}, so it never fails often enough within the "
+        "window: it would be started again and again where it fails, and the group would not move.",
+        f"a window of more than {spoken(needed)}, or a shorter `monitor`",
+    )
+
+
+def _company(group: GroupDraft, spec: GroupSpec, model: ClusterModel, report: Report) -> None:
+    """Warn of nodes to which the groups of `with` may go, and this one not."""
+    by_name = {each.name: each for each in model.groups}
+    for said in group.beside:
+        name = GroupName(said.value)
+        others = company(by_name[name], model.groups)
+        beyond = [node for node in meeting_nodes(others) if node not in spec.nodes]
+        if beyond:
+            report.warning(
+                said.mark,
+                f"{quote(name)} may run on {listed(beyond, 'and')}, and {quote(spec.name)} may not",
+                f"It runs with {quote(name)} or not at all: when that is there, it runs nowhere.",
+                "let both name the same nodes",
+            )
 
 
 def _moves_an_address(spec: ResourceSpec) -> bool:

@@ -12,6 +12,7 @@ from twinbeat.core.model import (
     LinkSpec,
     LogSpec,
     PingSpec,
+    Recovery,
     ResourceSpec,
     RespawnSpec,
 )
@@ -106,6 +107,10 @@ def _group(group: GroupSpec, model: ClusterModel) -> Iterable[list[str]]:
     else:
         lines.append(f"nodes = {_array(group.nodes)}")
     lines.append(f"failback = {_quoted(_failback(group.failback))}")
+    lines += _recovery(group.recovery)
+    for key, groups in (("after", group.after), ("with", group.beside), ("not-with", group.apart)):
+        if groups:
+            lines.append(f"{key} = {_array(groups)}")
     yield lines
     for spec in group.resources:
         yield _resource(spec)
@@ -115,6 +120,17 @@ def _failback(failback: Failback) -> str:
     if failback.enabled and failback.after:
         return f"after {spell(failback.after)}"
     return "on" if failback.enabled else "off"
+
+
+def _recovery(recovery: Recovery) -> list[str]:
+    usual, lines = Recovery(), []
+    if recovery.restarts != usual.restarts:
+        lines.append(f"restarts = {recovery.restarts}")
+    if recovery.window != usual.window:
+        lines.append(f'window = "{spell(recovery.window)}"')
+    if recovery.expiry != usual.expiry:
+        lines.append(f'expiry = "{spell(recovery.expiry)}"')
+    return lines
 
 
 def _resource(spec: ResourceSpec) -> list[str]:
@@ -142,9 +158,13 @@ def _resource(spec: ResourceSpec) -> list[str]:
             lines.append(f"args = {_array(spec.args)}")
     for key in ("start_timeout", "stop_timeout", "monitor", "monitor_timeout"):
         if getattr(spec, key) != getattr(_SPEC, key):
-            lines.append(f'{key} = "{spell(getattr(spec, key))}"')
-    if spec.depth:
-        lines.append(f"depth = {spec.depth}")
+            said = spell(getattr(spec, key)) if getattr(spec, key) else "never"
+            lines.append(f'{key} = "{said}"')
+    for key in ("depth", "fall", "rise"):
+        if getattr(spec, key) != getattr(_SPEC, key):
+            lines.append(f"{key} = {getattr(spec, key)}")
+    if spec.pidfile:
+        lines.append(f"pidfile = {_quoted(spec.pidfile)}")
     if spec.parameters:
         lines.append("[group.resource.parameters]")
         lines += [f"{_quoted(name)} = {_quoted(value)}" for name, value in spec.parameters]

@@ -15,6 +15,7 @@ from twinbeat.core.model import (
     LogSpec,
     PingSpec,
     Proof,
+    Recovery,
     ResourceSpec,
     RespawnSpec,
     Timing,
@@ -64,6 +65,12 @@ class GroupDraft:
     """In rank order; empty: the preferred node, then all others as configured."""
     resources: list[Said[ResourceSpec]] = field(default_factory=list)
     failback: Said[Failback] | None = None
+    recovery: Said[Recovery] | None = None
+    after: list[Said[str]] = field(default_factory=list)
+    beside: list[Said[str]] = field(default_factory=list)
+    """The groups of `with`."""
+    apart: list[Said[str]] = field(default_factory=list)
+    """The groups of `not-with`."""
 
 
 @dataclass(slots=True, kw_only=True)

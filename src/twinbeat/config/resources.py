@@ -18,6 +18,23 @@ MAX_DEPTH = 1000
 
 UNIT_SUFFIXES = (".service", ".socket", ".mount", ".target", ".timer", ".path", ".automount",
                  ".swap", ".slice", ".scope")  # fmt: skip
+MAX_LOOKS = 100
+_LOOKS = {
+    "fall": (
+        "So many bad looks in a row make it failed: with none it never would be, with so many "
+        "hardly ever.",
+        "1 is usual, 2 or 3 suit a check that errs now and then",
+    ),
+    "rise": (
+        "So many good looks in a row make it sound again after a bad one.",
+        "1 is usual",
+    ),
+}
+"""What follows from a number of looks that cannot be, and what is usual."""
+_WATCHED_OTHERWISE = {
+    AgentKind.IP: "an address has no process, and the kernel tells when it goes",
+    AgentKind.SYSTEMD: "systemd tells of the death of a unit's processes itself",
+}
 _MAX_UNIT = 255
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 """systemd.unit(5): the characters and the length of a unit's name."""
@@ -42,7 +59,7 @@ def read_resource(table: Table) -> Said[ResourceSpec] | None:
     kind = AgentKind(agent.value)
     spec = _READERS[kind](table, kind)
     parameters = read_parameters(table) if kind in (AgentKind.OCF, AgentKind.PYTHON) else {}
-    spec = read_timeouts(table, spec) if spec else None
+    spec = read_watching(table, spec) if spec else None
     table.close()
     if spec is None:
         return None
@@ -184,9 +201,10 @@ _READERS: Mapping[AgentKind, Callable[[Table, AgentKind], ResourceSpec | None]] 
 }
 
 
-def read_timeouts(table: Table, spec: ResourceSpec) -> ResourceSpec:
-    """Return the resource with the timeouts that its table names."""
-    monitor, depth = table.span("monitor"), table.whole("depth", 0, MAX_DEPTH)
+def read_watching(table: Table, spec: ResourceSpec) -> ResourceSpec:
+    """Return the resource with the timeouts that its table names, and how it is watched."""
+    monitor, depth = table.interval("monitor"), table.whole("depth", 0, MAX_DEPTH)
+    fall, rise = (table.whole(key, 1, MAX_LOOKS, *why) for key, why in _LOOKS.items())
     said = {name: table.span(name) for name in _TIMEOUTS}
     for name, timeout in said.items():
         if timeout and timeout.value == 0:
@@ -199,4 +217,28 @@ def read_timeouts(table: Table, spec: ResourceSpec) -> ResourceSpec:
         monitor=monitor.value if monitor else spec.monitor,
         monitor_timeout=look or spec.monitor_timeout,
         depth=depth.value if depth else spec.depth,
+        fall=fall.value if fall else spec.fall,
+        rise=rise.value if rise else spec.rise,
+        pidfile=_pidfile(table, spec),
     )
+
+
+def _pidfile(table: Table, spec: ResourceSpec) -> str:
+    said = table.text("pidfile")
+    if said is None:
+        return spec.pidfile
+    if spec.agent in _WATCHED_OTHERWISE:
+        table.error(
+            "pidfile",
+            f"{quote(spec.name)} needs no pidfile: {_WATCHED_OTHERWISE[spec.agent]}",
+            "take the line out",
+        )
+    elif not said.value.startswith("/"):
+        table.error(
+            "pidfile",
+            f"the pidfile {quote(said.value)} is no full path",
+            f"write where it lies, like {quote(f'/run/{said.value}')}",
+            "The daemon runs in a directory of its own and would not find it: a death would be "
+            "noticed at the next look only.",
+        )
+    return said.value

@@ -160,13 +160,15 @@ class Table:
             return None
         return Said(value, self.mark(key))
 
-    def whole(self, key: str, low: int, high: int) -> Said[int] | None:
+    def whole(
+        self, key: str, low: int, high: int, consequence: str = "", hint: str = ""
+    ) -> Said[int] | None:
         """Read a whole number between two limits, both allowed."""
         value = self._ask(key)
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            self._wrong(key, value, f"a number from {low} to {high}")
+            self._wrong(key, value, f"a number from {low} to {high}", consequence, hint)
             return None
         return Said(value, self.mark(key))
 
@@ -180,6 +182,14 @@ class Table:
         except ValueError as why:
             self.error(key, f"{key}: {why}")
             return None
+
+    def interval(self, key: str) -> Said[Duration] | None:
+        """Read a time, or `"never"` or 0, which are no time at all."""
+        value = self._values.get(key)
+        if value == "never" or (value == 0 and isinstance(value, int)):
+            self._asked.add(key)
+            return Said(Duration(0), self.mark(key))
+        return self.span(key)
 
     def choice(self, key: str, options: Sequence[str]) -> Said[str] | None:
         """Read one of some words."""
@@ -204,6 +214,13 @@ class Table:
             self._wrong(key, value, "an array of strings")
             return None
         return [Said(item, self.mark(key)) for item in value]
+
+    def words(self, key: str) -> list[Said[str]] | None:
+        """Read one string that is not empty, or an array of them."""
+        if not isinstance(self._values.get(key), list):
+            said = self.text(key)
+            return None if said is None else [said]
+        return self.texts(key)
 
     def values(self) -> dict[str, Said[str]]:
         """Read every key of this table as text: strings, also empty ones, numbers, true, false."""
@@ -254,9 +271,9 @@ class Table:
         """Report that a key which must be there is not."""
         self.report.error(self.mark(), f"{key} is missing here", hint=hint)
 
-    def error(self, key: str, message: str, hint: str = "") -> None:
+    def error(self, key: str, message: str, hint: str = "", consequence: str = "") -> None:
         """Report an error of one key."""
-        self.report.error(self.mark(key), message, hint=hint)
+        self.report.error(self.mark(key), message, consequence, hint)
 
     def close(self) -> None:
         """Report every key that nobody asked for."""
@@ -268,7 +285,9 @@ class Table:
         self._asked.add(key)
         return self._values.get(key)
 
-    def _wrong(self, key: str, value: object, expected: str) -> None:
+    def _wrong(
+        self, key: str, value: object, expected: str, consequence: str = "", hint: str = ""
+    ) -> None:
         short = isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 64)
         shown = f", not {quote(str(value))}" if short else ""
-        self.error(key, f"{key} must be {expected}{shown}")
+        self.error(key, f"{key} must be {expected}{shown}", hint, consequence)
