@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
+
+from twinbeat.core.units import SECOND, Duration
 
 Log = Callable[[str, str], None]
 """`log(level, text)`; levels are Heartbeat's: `CRIT`, `ERROR`, `WARN`, `info`, `debug`."""
+
+USUAL_INTERVAL = Duration(10 * SECOND)
+"""Between two looks, where neither the configuration nor the agent says another."""
 
 
 class AgentError(Exception):
@@ -31,6 +36,8 @@ class Outcome:
     """Why it failed, or how it is known to be stopped, for a person."""
     seconds: float = 0.0
     """How long the look took, without the wait for its turn."""
+    answered: bool = True
+    """Whether there was an answer: a look that overran, or could not be made, confirms nothing."""
 
 
 class Agent(Protocol):
@@ -45,13 +52,25 @@ class Agent(Protocol):
     async def stop(self) -> None:
         """Take the resource down, also when it is down already; raises `AgentError`."""
 
-    async def monitor(self, depth: int = 0) -> Outcome:
-        """Ask the machine, not the memory; `depth` 0 is the cheapest look (OCF_CHECK_LEVEL)."""
+    async def monitor(self, depth: int = 0, *, urgent: bool = False) -> Outcome:
+        """Ask the machine, not the memory; `depth` 0 is the cheapest look (OCF_CHECK_LEVEL).
 
+        One that is `urgent`, because something happened, does not queue behind those that are not.
+        """
 
-@runtime_checkable
-class Noticing(Protocol):
-    """An agent that hears of changes by itself, and so need not be asked at an interval only."""
+    async def changed(self) -> str:
+        """Return as soon as the system tells that the resource may have died, and say what it told.
 
-    async def changed(self) -> None:
-        """Return as soon as something says that the resource may have changed."""
+        The system need not tell of everything, and where it tells of nothing this never returns.
+        """
+
+    async def interval(self, depth: int = 0) -> Duration:
+        """Return how often to look at that depth, where the configuration does not say it."""
+
+    @property
+    def watched(self) -> str:
+        """How the system tells of a change: `process 4711`, `D-Bus`; empty while it does not."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether its looks count only once one has said, after a start, that it runs."""

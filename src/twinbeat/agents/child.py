@@ -25,6 +25,17 @@ Hear = Callable[[bytes], None]
 _READ_PAUSE = 0.01
 """Seconds between two reads of one stream: a flood of output must not keep the daemon busy."""
 
+commands: set[int] = set()
+"""The children of this process that are waited for here, by whoever called `run`."""
+
+
+def nobody() -> None:
+    """Tell nobody that a command is waited for no more."""
+
+
+released: Callable[[], None] = nobody
+"""Called whenever the exit code of a command was taken: others may have waited behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -155,11 +166,12 @@ class _Child:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._released = False
         self._code: int | None = None
+        commands.add(pid)
         try:
             self._pidfd = os.pidfd_open(pid)
         except OSError:
             self.signal_group(signal.SIGKILL)
-            os.waitpid(pid, 0)
+            self._reap()
             raise
         self._loop.add_reader(self._pidfd, self._note_end)
 
@@ -193,6 +205,8 @@ class _Child:
     def _reap(self) -> None:
         """Take the exit code of the ended child; from now on its number may be another's."""
         self._code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        commands.discard(self._pid)
+        released()
 
 
 class _Capture:

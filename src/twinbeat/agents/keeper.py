@@ -150,6 +150,7 @@ class Keeper:
             if not ours and self._lease.lifetime(agent):
                 self._losses.lost(place, author)
                 self._put_back(agent)
+                agent.lose()
             return
         self._losses.beside(address)
 

@@ -11,14 +11,16 @@ from twinbeat.core.model import DEFAULT_TIMEOUT, AgentKind, ResourceSpec
 from twinbeat.core.text import printable
 from twinbeat.core.units import SECOND
 
-from .base import AgentError, Found, Log, Outcome
+from .base import AgentError, Found, Log
 from .child import Ended, Hear
-from .command import LAST_LOOK, Commands, last_words, now
+from .command import last_words, now
+from .pidfile import pidfile_in_header
+from .program import Command, ProgramAgent
 from .trust import locate
 from .turns import Turns
 
 
-class ScriptAgent:
+class ScriptAgent(ProgramAgent):
     """One resource that a script starts and stops: `resource.d/NAME` or `/etc/init.d/NAME`.
 
     `dirs` are searched in order; an LSB resource looks only in those called `init.d`. The
@@ -34,126 +36,78 @@ class ScriptAgent:
         turns: Turns | None = None,
         hear: Hear | None = None,
     ) -> None:
-        self.name = spec.name
-        self._spec = spec
+        super().__init__(spec, log, environment, turns, hear)
         self._dirs = searched(spec, dirs)
-        self._log = log
-        self._environment = environment
-        self._turns = turns or Turns()
-        self._commands = Commands(spec.name, log, hear)
-        self._start_limit = (spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
-        self._stop_limit = (spec.stop_timeout or DEFAULT_TIMEOUT) / SECOND
-        self._look_limit = (spec.monitor_timeout or spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
-        self._may_run = False
-        """Whether this life has started it or seen it run, and has not stopped it since."""
+        self.doubtful = spec.agent is AgentKind.SCRIPT and spec.monitor is None
+        self._places: tuple[str, ...] | None = None
 
     async def start(self) -> None:
         """Start the resource unless its script says that it runs; raises `AgentError`."""
         async with self._turns.orders:
-            path = self._find()
-            if path is None:
+            command = self._find()
+            if command is None:
                 raise AgentError(
                     f"{self.name} cannot be started: {self._missing}; install it there, executable"
                 )
-            deadline = now() + self._start_limit
-            runs = await self._ask(path, deadline)
-            self._may_run = True
-            if runs:
+            deadline = now() + await self._limit(command, "start")
+            if await self._says(command, deadline):
+                await self._found_running(command)
                 return
-            ended = await self._call(path, "start", deadline)
+            ended = await self._start(command, deadline)
             if ended.code != 0:
-                raise AgentError(f"{self.name} did not start: {_failure(path, ended)}")
+                raise AgentError(
+                    f"{self.name} did not start: {self._failure(command, 'start', ended)}"
+                )
 
-    async def stop(self) -> None:
-        """Stop the resource; a stop that fails is repeated until the stop timeout has passed.
-
-        A script that never succeeds is believed when its status says `not running`. Raises
-        `AgentError` when the resource may still be running.
-        """
-        async with self._turns.orders:
-            path = self._find_to_end()
-            if path is None:
-                if self._may_run:
-                    raise AgentError(f"{self.name} cannot be stopped: {self._missing}")
-                return
-            deadline = now() + self._stop_limit
-            failure = await self._commands.stop(
-                lambda: self._call(path, "stop", deadline),
-                deadline,
-                lambda ended: _failure(path, ended),
-            )
-            if failure is not None:
-                await self._judge_failed_stop(path, failure)
-            self._may_run = False
-
-    async def monitor(self, depth: int = 0) -> Outcome:
+    async def _ask(self, command: Command, deadline: float, depth: int = 0) -> tuple[Found, str]:
         """Return what the script's status says; a script knows no depth."""
         del depth
-        async with self._turns.looks:
-            began = now()
-            try:
-                found, reason = await self._look(began + self._look_limit)
-            except AgentError as error:
-                found, reason = Found.FAILED, str(error)
-            self._may_run = self._may_run or found is Found.RUNNING
-            return Outcome(found, reason, now() - began)
-
-    @property
-    def last(self) -> Ended | None:
-        """How the newest call of the script ended."""
-        return self._commands.last
-
-    async def _look(self, deadline: float) -> tuple[Found, str]:
-        path = self._find_to_end()
-        if path is None:
-            if self._may_run:
-                return Found.FAILED, f"whether {self.name} runs cannot be told: {self._missing}"
-            return Found.STOPPED, self._missing
-        runs = await self._ask(path, deadline)
+        runs = await self._says(command, deadline)
         if runs is None:
-            why = f"whether {self.name} runs cannot be told: {path} status is no help"
+            why = f"whether {self.name} runs cannot be told: {command[0]} status is no help"
             return Found.FAILED, why
-        return (Found.RUNNING, "") if runs else (Found.STOPPED, f"{path} status says so")
+        return (Found.RUNNING, "") if runs else (Found.STOPPED, f"{command[0]} status says so")
 
-    async def _judge_failed_stop(self, path: str, failure: str) -> None:
-        """Ask once more after every stop has failed; raises `AgentError` unless all is well."""
-        limit = min(self._stop_limit, LAST_LOOK)
-        try:
-            runs = await self._ask(path, now() + limit)
-        except AgentError as trouble:
-            raise AgentError(f"{self.name} did not stop: {failure}; then {trouble}") from None
-        if runs is not False:
-            state = "it still runs" if runs else "its status does not tell"
-            raise AgentError(f"{self.name} did not stop: {failure}; {state}")
+    async def _says(self, command: Command, deadline: float) -> bool | None:
+        """Return whether the resource runs, or None when the script does not tell."""
+        ended = await self._call(command, "status", deadline, "debug")
+        return says_running(self._spec.agent, ended.code, ended.stdout)
+
+    async def _call(
+        self, command: Command, action: str, deadline: float, level: str = "info", depth: int = 0
+    ) -> Ended:
+        del depth
+        return await self._commands.call((*command, action), self._environment, deadline, level)
+
+    def _failure(self, command: Command, action: str, ended: Ended) -> str:
+        del action
+        return f"{command[0]} ended with code {ended.code}{last_words(ended)}"
+
+    def _excuse(self) -> None:
         self._log("ERROR", f"Resource script for {self.name} probably not LSB-compliant.")
         self._log("WARN", f"it ({self.name}) MUST succeed on a stop when already stopped")
 
-    async def _ask(self, path: str, deadline: float) -> bool | None:
-        """Return whether the resource runs, or None when the script does not tell."""
-        ended = await self._call(path, "status", deadline)
-        return says_running(self._spec.agent, ended.code, ended.stdout)
-
-    async def _call(self, path: str, operation: str, deadline: float) -> Ended:
-        command = [path, *self._spec.args, operation]
-        level = "debug" if operation == "status" else "info"
-        return await self._commands.call(command, self._environment, deadline, level)
-
-    def _find(self) -> str | None:
-        """Return the script's path, or None when there is none; raises `AgentError`."""
+    def _find(self) -> Command | None:
         path = locate(self._spec.script, self._dirs)
         if path is None:
             self._log("ERROR", f"Cannot locate resource script {printable(self._spec.script)}")
-        return path
-
-    def _find_to_end(self) -> str | None:
-        """As `_find`; a script that is refused never ran here, unless this life ran it."""
-        try:
-            return self._find()
-        except AgentError as refusal:
-            if self._may_run:
-                raise
-            self._log("ERROR", f"{refusal}; it is taken as not running")
             return None
+        return (path, *self._spec.args)
+
+    async def _limit(self, command: Command, action: str, depth: int = 0) -> float:
+        del command, depth
+        spec = self._spec
+        start = spec.start_timeout or DEFAULT_TIMEOUT
+        limits = {"stop": spec.stop_timeout, "monitor": spec.monitor_timeout or start}
+        return (limits.get(action, start) or DEFAULT_TIMEOUT) / SECOND
+
+    async def _pidfiles(self, command: Command) -> Sequence[str]:
+        if self._places is None:
+            given = self._spec.pidfile or pidfile_in_header(command[0])
+            name = self._spec.script
+            usual = (f"/run/{name}.pid", f"/run/{name}/{name}.pid")
+            self._places = (given,) if given else usual
+        return self._places
 
     @property
     def _missing(self) -> str:
@@ -181,7 +135,3 @@ def says_running(agent: AgentKind, code: int | None, text: str) -> bool | None:
     if re.search("running|Running|OK", text):
         return True
     return False if agent is AgentKind.SCRIPT or code in (1, 2) else None
-
-
-def _failure(path: str, ended: Ended) -> str:
-    return f"{path} ended with code {ended.code}{last_words(ended)}"

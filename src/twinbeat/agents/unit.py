@@ -6,7 +6,8 @@ import os
 from twinbeat.core.model import DEFAULT_TIMEOUT, ResourceSpec
 from twinbeat.core.units import SECOND
 
-from .base import AgentError, Found, Log, Outcome
+from .asked import AskedAgent
+from .base import AgentError, Found, Log
 from .command import now
 from .systemd import RESULTS, BusError, Systemd, UnitState
 from .turns import Turns
@@ -19,19 +20,17 @@ _BOOTED = "/run/systemd/system"
 """Where this directory is, systemd runs the machine (sd_booted(3))."""
 
 
-class UnitAgent:
+class UnitAgent(AskedAgent):
     """Starts and stops a unit as jobs of systemd, and hears of its changes."""
 
+    watched = "D-Bus"
+
     def __init__(self, spec: ResourceSpec, systemd: Systemd, log: Log, turns: Turns) -> None:
-        self.name = spec.name
+        super().__init__(spec, log, turns)
         self._unit = spec.script
         self._systemd = systemd
-        self._log = log
-        self._turns = turns
         self._start_limit = (spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
         self._stop_limit = (spec.stop_timeout or DEFAULT_TIMEOUT) / SECOND
-        self._may_run = False
-        """Whether this life has started it or seen it run, and has not stopped it since."""
 
     async def start(self) -> None:
         """Start the unit and wait for its job; raises `AgentError`."""
@@ -56,25 +55,24 @@ class UnitAgent:
                     raise AgentError(f"{self.name} did not stop: {await self._why(result, state)}")
             self._may_run = False
 
-    async def monitor(self, depth: int = 0) -> Outcome:
-        """Ask systemd what the unit is now; there is no deeper look."""
-        del depth
-        async with self._turns.looks:
-            began = now()
-            try:
-                found, reason = self._judge(await self._systemd.state(self._unit))
-            except BusError as error:
-                nothing = not self._may_run and not os.path.isdir(_BOOTED)
-                found = Found.STOPPED if nothing else Found.FAILED
-                reason = f"no systemd runs here: {error}" if nothing else str(error)
-            if found is Found.FAILED and reason.startswith("failed"):
-                reason += f": {await self._systemd.result(self._unit)}"
-            self._may_run = self._may_run or found is Found.RUNNING
-            return Outcome(found, reason, now() - began)
-
-    async def changed(self) -> None:
+    async def changed(self) -> str:
         """Return when systemd tells a change of the unit."""
         await self._systemd.changed(self._unit)
+        return "systemd told of a change"
+
+    async def _look(self, depth: int) -> tuple[Found, str]:
+        """Ask systemd what the unit is now; there is no deeper look."""
+        del depth
+        try:
+            state = await self._systemd.state(self._unit)
+        except BusError as error:
+            if self._may_run or os.path.isdir(_BOOTED):
+                raise
+            return Found.STOPPED, f"no systemd runs here: {error}"
+        found, reason = self._judge(state)
+        if found is Found.FAILED and state.active == "failed":
+            reason += f": {await self._systemd.result(self._unit)}"
+        return found, reason
 
     def _judge(self, state: UnitState) -> tuple[Found, str]:
         if state.active in _UP:

@@ -41,6 +41,10 @@ class ResourceShape(TypedDict):
     name: str
     agent: str
     state: str
+    """`unknown`, `stopped`, `starting`, `started`, `stopping` or `failed`; one that never came into
+    that node's custody is `unknown`, and the rest is left out."""
+    reason: NotRequired[str]
+    """Why it is failed, or is not looked at; empty when all is well."""
     watched: NotRequired[str]
     """How, in a few words: `process 4711, every 10 s`; empty when it is not."""
     looked: NotRequired[LookShape | None]
@@ -51,7 +55,8 @@ class ResourceShape(TypedDict):
     fall: NotRequired[int]
     """So many of them count as a failure."""
     failures: NotRequired[int]
-    """How often it failed within the group's window."""
+    """How often it turned from sound to failed, or did not start or stop, within the group's
+    window; 99 at most."""
 
 
 class RestartsShape(TypedDict):

@@ -87,10 +87,17 @@ class Description:
 
     def timeout(self, action: str, depth: int = 0) -> Duration | None:
         """Return the advised time of an action; of several the one for this depth, or the first."""
-        fitting = [a for a in self.actions if a.name == action and a.timeout]
-        exact = next((a for a in fitting if a.depth == depth), None)
-        chosen = exact or next(iter(fitting), None)
+        chosen = self._advice(depth, [a for a in self.actions if a.name == action and a.timeout])
         return chosen.timeout if chosen else None
+
+    def interval(self, action: str, depth: int = 0) -> Duration | None:
+        """Return how often an action is advised; of several as with `timeout`."""
+        chosen = self._advice(depth, [a for a in self.actions if a.name == action and a.interval])
+        return chosen.interval if chosen else None
+
+    def _advice(self, depth: int, fitting: list[Action]) -> Action | None:
+        exact = next((a for a in fitting if a.depth == depth), None)
+        return exact or next(iter(fitting), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from twinbeat.agents.addresses import Addresses
 from twinbeat.agents.base import Agent, AgentError, Log
 from twinbeat.agents.child import Hear
 from twinbeat.agents.ocf import OcfAgent
+from twinbeat.agents.orphans import Orphanage
 from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
 from twinbeat.agents.script import ScriptAgent, searched
 from twinbeat.agents.turns import Turns
@@ -50,6 +51,7 @@ class Agency:
         self._ocf_root = ocf_root
         self._bus = bus
         self._turns = Turns()
+        self._orphanage = Orphanage(log)
         self._systemd: Systemd | None = None
 
     def agent(self, resource: ResourceSpec) -> Agent:
@@ -106,8 +108,13 @@ class Agency:
             self._systemd = Systemd(self._log, self._bus)
         return self._systemd
 
+    def open(self) -> None:
+        """Take in the services that starts leave in the background, so that they are watched."""
+        self._orphanage.open()
+
     def close(self) -> None:
         """Let go of what the agents share."""
+        self._orphanage.close()
         if self._systemd is not None:
             self._systemd.close()
 

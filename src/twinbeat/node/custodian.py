@@ -7,47 +7,27 @@ wait. A stop always runs to its end.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from twinbeat.agents.base import Agent, AgentError, Found, Log, Noticing, Outcome
+from twinbeat.agents.base import Agent, AgentError, Found, Log
 from twinbeat.core.events import (
     Event,
+    GroupFound,
+    GroupRestarted,
+    GroupRestartFailed,
     GroupStarted,
     GroupStartFailed,
     GroupStopFailed,
     GroupStopped,
-    ResourceLooked,
 )
-from twinbeat.core.model import GroupSpec, ResourceSpec
-from twinbeat.core.units import SECOND, Duration, GroupName
+from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
+from twinbeat.core.units import GroupName
 
 from .logs import tell_traceback
+from .looks import Looks, fault
+from .ward import Charge, ResourceState, Ward
 
-
-class ResourceState(StrEnum):
-    """What this node knows of one resource."""
-
-    UNKNOWN = "unknown"
-    STOPPED = "stopped"
-    STARTING = "starting"
-    STARTED = "started"
-    STOPPING = "stopping"
-    FAILED = "failed"
-
-
-@dataclass(slots=True)
-class Ward:
-    """One group in custody: its agents in the order of the configuration, and how they are."""
-
-    spec: GroupSpec
-    agents: Sequence[Agent]
-    states: list[ResourceState]
-    order: int = 0
-    """The newest order's number."""
-    task: "asyncio.Task[None] | None" = None
-    monitors: "list[asyncio.Task[None]]" = field(default_factory=list)
+_NEVER_PROBED = "this node never probed it, so it cannot say what runs"
 
 
 class Custodian:
@@ -58,33 +38,44 @@ class Custodian:
         make_agent: Callable[[ResourceSpec], Agent],
         post: Callable[[Event], None],
         log: Log,
-        up: Callable[[GroupName, Agent], None] = lambda _group, _agent: None,
     ) -> None:
-        """`up(group, agent)` is called as soon as one resource of a group is started."""
-        self._up = up
+        self.up: Callable[[GroupName, Agent], None] = lambda _group, _agent: None
+        """Called as soon as one resource of a group is started."""
         self._make_agent = make_agent
         self._post = post
         self._log = log
+        self._looks = Looks(post, log)
         self._wards: dict[GroupName, Ward] = {}
 
-    def clear(self, op: int, spec: GroupSpec) -> None:
-        """Probe every resource, stop what runs; answered by GroupStopped or GroupStopFailed."""
+    def clear(self, op: int, spec: GroupSpec, *, adopt: bool = False) -> None:
+        """Probe every resource, stop what runs; answered by GroupStopped or GroupStopFailed.
+
+        With `adopt` a group that runs but for its addresses is left as it is: GroupFound.
+        """
         ward = self._take(spec)
-        self._begin(op, ward, lambda: self._stop(op, ward, probe=True))
+        self._begin(op, ward, ward.charges, lambda: self._clear(op, ward, adopt))
 
     def start(self, op: int, spec: GroupSpec) -> None:
         """Start every resource; answered by GroupStarted or GroupStartFailed."""
         ward = self._take(spec)
-        self._begin(op, ward, lambda: self._start(op, ward))
+        self._begin(op, ward, ward.charges, lambda: self._start(op, ward))
 
     def stop(self, op: int, group: GroupName) -> None:
         """Stop every resource; answered by GroupStopped or GroupStopFailed."""
         ward = self._wards.get(group)
         if ward is None:
-            why = "this node never probed it, so it cannot say what runs"
-            self._post(GroupStopFailed(op, group, group, why))
+            self._post(GroupStopFailed(op, group, group, _NEVER_PROBED))
             return
-        self._begin(op, ward, lambda: self._stop(op, ward, probe=False))
+        self._begin(op, ward, ward.charges, lambda: self._stop(op, ward))
+
+    def restart(self, op: int, group: GroupName, names: tuple[str, ...]) -> None:
+        """Stop these resources and start them again; GroupRestarted or GroupRestartFailed."""
+        ward = self._wards.get(group)
+        if ward is None:
+            self._post(GroupRestartFailed(op, group, group, _NEVER_PROBED, stuck=True))
+            return
+        charges = ward.named(names)
+        self._begin(op, ward, charges, lambda: self._restart(op, ward, charges))
 
     def groups(self) -> list[GroupName]:
         """Return every group that ever came into custody."""
@@ -92,19 +83,17 @@ class Custodian:
 
     def agents(self, group: GroupName) -> Sequence[Agent]:
         """Return the agents of a group in custody; none when it never was."""
-        ward = self._wards.get(group)
-        return ward.agents if ward else ()
+        return [charge.agent for charge in self.charges(group)]
 
-    def states(self, group: GroupName) -> dict[str, ResourceState]:
-        """Return what is known of each resource of the group, by its name."""
+    def charges(self, group: GroupName) -> Sequence[Charge]:
+        """Return what is known of each resource of a group; nothing when it never was here."""
         ward = self._wards.get(group)
-        if ward is None:
-            return {}
-        return {agent.name: state for agent, state in zip(ward.agents, ward.states, strict=True)}
+        return ward.charges if ward else ()
 
     async def close(self) -> None:
-        """End all orders and monitors under way, without touching the resources."""
-        tasks = [task for ward in self._wards.values() for task in (ward.task, *ward.monitors)]
+        """End all orders and looks under way, without touching the resources."""
+        wards = self._wards.values()
+        tasks = [*(ward.task for ward in wards), *(c.looks for w in wards for c in w.charges)]
         under_way = [task for task in tasks if task is not None]
         for task in under_way:
             task.cancel()
@@ -115,20 +104,30 @@ class Custodian:
         known = self._wards.get(spec.name)
         if known is not None and known.spec == spec:
             return known
-        agents = [self._make_agent(resource) for resource in spec.resources]
-        ward = Ward(spec, agents, [ResourceState.UNKNOWN] * len(agents))
+        ward = Ward(spec, [Charge(each, self._make_agent(each)) for each in spec.resources])
         if known is not None:
-            ward.task, ward.monitors, known.monitors = known.task, known.monitors, []
+            ward.task = known.task
+            ward.before = [charge.looks for charge in known.charges if charge.looks is not None]
             known.order = -1
         self._wards[spec.name] = ward
         return ward
 
-    def _begin(self, op: int, ward: Ward, work: Callable[[], Awaitable[Event | None]]) -> None:
+    def _begin(
+        self,
+        op: int,
+        ward: Ward,
+        charges: Iterable[Charge],
+        work: Callable[[], Awaitable[Event | None]],
+    ) -> None:
+        """Let an order begin when the one before it has ended; nobody looks at these meanwhile."""
         ward.order = op
-        older = [task for task in (ward.task, *ward.monitors) if task is not None]
-        for monitor in ward.monitors:
-            monitor.cancel()
-        ward.monitors = []
+        looks = [*ward.before, *(each.looks for each in charges if each.looks is not None)]
+        ward.before = []
+        for charge in charges:
+            charge.looks = charge.interval = charge.next = None
+        for task in looks:
+            task.cancel()
+        older = looks if ward.task is None else [ward.task, *looks]
 
         async def carry_out() -> None:
             if older:
@@ -141,78 +140,101 @@ class Custodian:
 
     async def _start(self, op: int, ward: Ward) -> Event | None:
         group = ward.spec.name
-        self._log("info", f"Acquiring resource group: {_line(ward.spec)}")
-        for index, agent in enumerate(ward.agents):
+        self._log("info", f"Acquiring resource group: {ward.line}")
+        for charge in ward.charges:
             if ward.order != op:
                 return None  # A stop is waiting; its answer is the one that counts.
-            ward.states[index] = ResourceState.STARTING
-            why = await self._attempt(agent, agent.start)
+            why = await self._bring_up(group, charge)
             if why is not None:
-                ward.states[index] = ResourceState.FAILED
-                self._log("ERROR", f"{group}: {agent.name} did not start: {why}")
-                return GroupStartFailed(op, group, agent.name, why)
-            ward.states[index] = ResourceState.STARTED
-            self._up(group, agent)
+                return GroupStartFailed(op, group, charge.name, why)
         if ward.order == op:
-            ward.monitors = [
-                asyncio.create_task(self._watch(ward, index), name=f"{group}: monitor {index}")
-                for index, resource in enumerate(ward.spec.resources)
-                if resource.monitor
-            ]
+            self._attend(ward, ward.charges)
         return GroupStarted(op, group)
 
-    async def _stop(self, op: int, ward: Ward, *, probe: bool) -> Event:
+    async def _stop(self, op: int, ward: Ward) -> Event:
+        self._log("info", f"Releasing resource group: {ward.line}")
+        return await self._stop_these(op, ward, ward.charges)
+
+    async def _stop_these(self, op: int, ward: Ward, charges: Sequence[Charge]) -> Event:
         """Stop right to left, also behind one that does not stop; the first failure is told."""
         group = ward.spec.name
         failure: GroupStopFailed | None = None
-        if not probe:
-            self._log("info", f"Releasing resource group: {_line(ward.spec)}")
-        for index in reversed(range(len(ward.agents))):
-            agent = ward.agents[index]
-            if probe and not await self._may_run(agent):
-                ward.states[index] = ResourceState.STOPPED
-                continue
-            if probe:
-                self._log("WARN", f"{group}: {agent.name} may be running here; stopping it")
-            ward.states[index] = ResourceState.STOPPING
-            why = await self._attempt(agent, agent.stop)
-            ward.states[index] = ResourceState.FAILED if why else ResourceState.STOPPED
-            if why:
-                self._log("ERROR", f"{group}: {agent.name} did not stop: {why}")
-                failure = failure or GroupStopFailed(op, group, agent.name, why)
+        for charge in reversed(charges):
+            why = await self._take_down(group, charge)
+            if why is not None:
+                failure = failure or GroupStopFailed(op, group, charge.name, why)
         return failure or GroupStopped(op, group)
 
-    async def _may_run(self, agent: Agent) -> bool:
-        """Whether the resource runs, or nobody can tell."""
-        outcome = await self._look(agent)
-        if outcome.found is Found.FAILED:
-            self._log("WARN", f"{agent.name}: whether it runs cannot be told: {outcome.reason}")
-        return outcome.found is not Found.STOPPED
+    async def _restart(self, op: int, ward: Ward, charges: Sequence[Charge]) -> Event | None:
+        """Stop and start; the first failure ends it, and so does an order that waits."""
+        group = ward.spec.name
+        self._log("info", f"{group}: restarting {' '.join(charge.name for charge in charges)}")
+        for charge in reversed(charges):
+            if ward.order != op:
+                return None
+            why = await self._take_down(group, charge)
+            if why is not None:
+                return GroupRestartFailed(op, group, charge.name, why, stuck=True)
+        for charge in charges:
+            if ward.order != op:
+                return None
+            why = await self._bring_up(group, charge)
+            if why is not None:
+                return GroupRestartFailed(op, group, charge.name, why, stuck=False)
+        if ward.order == op:
+            self._attend(ward, charges)
+        return GroupRestarted(op, group)
 
-    async def _watch(self, ward: Ward, index: int) -> None:
-        """Ask a started resource at its interval whether it runs, until it does not."""
-        agent, resource = ward.agents[index], ward.spec.resources[index]
-        while True:
-            await _pause(agent, resource.monitor or Duration(0))
-            outcome = await self._look(agent, resource.depth)
-            if outcome.found is not Found.RUNNING:
-                break
-        fell = outcome.found is Found.STOPPED
-        why = "it was found not running" if fell else outcome.reason
-        ward.states[index] = ResourceState.FAILED
-        self._log("ERROR", f"{ward.spec.name}: {agent.name} failed: {why}")
-        self._post(ResourceLooked(ward.spec.name, agent.name, running=False, why=why, sure=True))
+    async def _clear(self, op: int, ward: Ward, adopt: bool) -> Event:
+        """See what runs; leave a group that runs as a whole, if that is allowed, or stop it."""
+        group = ward.spec.name
+        running: list[Charge] = []
+        for charge in reversed(ward.charges):
+            outcome = await self._looks.look(charge)
+            if outcome.found is Found.FAILED:
+                why = f"whether it runs cannot be told: {outcome.reason}"
+                self._log("WARN", f"{charge.name}: {why}")
+            if outcome.found is Found.STOPPED:
+                charge.settle(ResourceState.STOPPED)
+            else:
+                running.insert(0, charge)
+        if adopt and _whole(ward):
+            for charge in running:
+                charge.settle(ResourceState.STARTED)
+            self._log("info", f"{group}: found running here: {_names(running)}; left as it is")
+            return GroupFound(op, group)
+        for charge in running:
+            self._log("WARN", f"{group}: {charge.name} may be running here; stopping it")
+        return await self._stop_these(op, ward, running)
 
-    async def _look(self, agent: Agent, depth: int = 0) -> Outcome:
-        """Ask an agent once; a fault of its own is an outcome as well."""
-        outcome = Outcome(Found.FAILED)
+    def _attend(self, ward: Ward, charges: Iterable[Charge]) -> None:
+        for charge in charges:
+            work = self._looks.attend(ward.spec.name, charge)
+            charge.looks = asyncio.create_task(work, name=f"{ward.spec.name}: {charge.name} looks")
 
-        async def ask() -> None:
-            nonlocal outcome
-            outcome = await agent.monitor(depth)
+    async def _bring_up(self, group: GroupName, charge: Charge) -> str | None:
+        """Start one resource; return why that failed, or None when it did not."""
+        charge.state = ResourceState.STARTING
+        why = await self._attempt(charge.agent, charge.agent.start)
+        if why is not None:
+            charge.fail(why)
+            self._log("ERROR", f"{group}: {charge.name} did not start: {why}")
+            return why
+        charge.settle(ResourceState.STARTED)
+        self.up(group, charge.agent)
+        return None
 
-        why = await self._attempt(agent, ask)
-        return outcome if why is None else Outcome(Found.FAILED, why)
+    async def _take_down(self, group: GroupName, charge: Charge) -> str | None:
+        """Stop one resource; return why that failed, or None when it did not."""
+        charge.state = ResourceState.STOPPING
+        why = await self._attempt(charge.agent, charge.agent.stop)
+        if why is not None:
+            charge.fail(why)
+            self._log("ERROR", f"{group}: {charge.name} did not stop: {why}")
+            return why
+        charge.settle(ResourceState.STOPPED)
+        charge.last = charge.looked = None
+        return None
 
     async def _attempt(self, agent: Agent, verb: Callable[[], Awaitable[None]]) -> str | None:
         """Do something with an agent; return why it failed, or None when it did not."""
@@ -222,22 +244,19 @@ class Custodian:
             return str(error)
         except Exception as error:
             tell_traceback(self._log, error, f"{agent.name}: ")
-            return f"a fault in its agent ({type(error).__name__}: {error}), see the log"
+            return fault(error)
         return None
 
 
-async def _pause(agent: Agent, interval: Duration) -> None:
-    """Wait until it is time for the next look, or the agent says that something changed."""
-    if not isinstance(agent, Noticing):
-        await asyncio.sleep(interval / SECOND)
-        return
-    try:
-        async with asyncio.timeout(interval / SECOND):
-            await agent.changed()
-    except TimeoutError:
-        pass
+def _whole(ward: Ward) -> bool:
+    """Whether all of a group but its addresses was just found running, and there is such a part."""
+    found = [
+        charge.last.found
+        for charge in ward.charges
+        if charge.spec.agent is not AgentKind.IP and charge.last is not None
+    ]
+    return bool(found) and set(found) == {Found.RUNNING}
 
 
-def _line(spec: GroupSpec) -> str:
-    """The group as its line in haresources says it."""
-    return " ".join((spec.preferred, *(resource.name for resource in spec.resources)))
+def _names(charges: Iterable[Charge]) -> str:
+    return ", ".join(charge.name for charge in charges)

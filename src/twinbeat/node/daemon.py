@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinbeat import config as configuration
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import Agent, AgentError
+from twinbeat.agents.base import AgentError
 from twinbeat.config import Loaded
 from twinbeat.config.text import lower
 from twinbeat.control.credentials import Credentials
@@ -32,7 +32,7 @@ from twinbeat.core.events import (
     ShutdownRequested,
 )
 from twinbeat.core.model import ClusterModel, Keyring
-from twinbeat.core.units import Duration, GroupName, NodeName, seconds
+from twinbeat.core.units import Duration, NodeName, seconds
 from twinbeat.heartbeat1 import Interpreter
 
 from . import clock, realtime, snapshot, texts
@@ -143,7 +143,7 @@ class Daemon:
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
-        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self._up)
+        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._companions = Companions(
             directory.absolute(), state.path, self._agency.environment, self._scribe, self._log
@@ -166,9 +166,7 @@ class Daemon:
             leave=self._leave,
             log=self._log,
         )
-
-    def _up(self, group: GroupName, agent: Agent) -> None:
-        self._performer.up(group, agent)
+        self._custodian.up = self._performer.up
 
     async def run(self) -> int:
         """Live one life; return the exit code."""
@@ -197,6 +195,7 @@ class Daemon:
         await self._control.start()
         await self._scribe.ask(self._chronicle.read_back)
         await self._addresses.open(virtual_ips(self._model), self._model.timing.lease)
+        self._agency.open()
         realtime.settle(self._log, realtime=self._model.realtime, priority=self._model.rtprio)
         self._switchboard.use(self._model)
         engine = Engine(

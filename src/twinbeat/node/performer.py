@@ -21,6 +21,7 @@ from twinbeat.core.effects import (
     Record,
     Remember,
     Reply,
+    RestartResources,
     SendAgain,
     SendBeat,
     SendMessage,
@@ -125,8 +126,11 @@ class Performer:
                 self._custodian.start(op, spec)
             case StopGroup(op, group):
                 self._custodian.stop(op, group)
-            case ClearGroup(op, spec):
-                self._custodian.clear(op, spec)
+            case RestartResources(op, group, names):
+                self._speaking -= {a for a in self._virtual_ips(group) if a.name in names}
+                self._custodian.restart(op, group, names)
+            case ClearGroup(op, spec, adopt):
+                self._custodian.clear(op, spec, adopt=adopt)
             case Obey(macs):
                 self._addresses.set_peer_macs(macs)
             case Remember():

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
-from twinbeat.core.model import ClusterModel
+from twinbeat.core.model import ClusterModel, GroupSpec
 from twinbeat.core.status import GroupStatus, NodeStatus, Status
-from twinbeat.core.units import Duration, in_ms
+from twinbeat.core.units import Duration, Instant, in_ms, readable
 
-from .custodian import Custodian, ResourceState
+from . import clock
+from .custodian import Custodian
+from .ward import Charge, ResourceState
 
 SCHEMA = 1
 
@@ -71,20 +73,52 @@ def _group(group: GroupStatus) -> dict[str, object]:
     }
 
 
-def _resources(model: ClusterModel, custodian: Custodian, name: str) -> list[dict[str, str]]:
-    """The group's resources as configured, with their state on this node."""
+def _resources(model: ClusterModel, custodian: Custodian, name: str) -> list[dict[str, object]]:
+    """The group's resources as configured, with what this node knows of them."""
     spec = next((group for group in model.groups if group.name == name), None)
     if spec is None:
         return []
-    states = custodian.states(spec.name)
+    now = clock.now()
+    known = {charge.name: charge for charge in custodian.charges(spec.name)}
     return [
-        {
-            "name": resource.name,
-            "agent": str(resource.agent),
-            "state": str(states.get(resource.name, ResourceState.UNKNOWN)),
-        }
+        {"name": resource.name, "agent": str(resource.agent)}
+        | _charge(known.get(resource.name), spec, now)
         for resource in spec.resources
     ]
+
+
+def _charge(charge: Charge | None, group: GroupSpec, now: Instant) -> dict[str, object]:
+    if charge is None:
+        return {"state": str(ResourceState.UNKNOWN)}
+    return {
+        "state": str(charge.state),
+        "reason": charge.reason,
+        "watched": _watched(charge),
+        "looked": _looked(charge, now),
+        "next_look_ms": None if charge.next is None else in_ms(max(0, charge.next - now)),
+        "bad": charge.bad,
+        "fall": charge.spec.fall,
+        "failures": charge.failed_within(group.recovery.window),
+    }
+
+
+def _watched(charge: Charge) -> str:
+    """Say who tells of its end, and how often somebody looks."""
+    if charge.interval is None:
+        return ""
+    often = f"every {readable(charge.interval).replace('.00 s', ' s')}"
+    return ", ".join(filter(None, (charge.agent.watched, often)))
+
+
+def _looked(charge: Charge, now: Instant) -> dict[str, object] | None:
+    if charge.last is None or charge.looked is None:
+        return None
+    return {
+        "ago_ms": in_ms(now - charge.looked),
+        "took_ms": round(charge.last.seconds * 1000, 3),
+        "found": str(charge.last.found),
+        "why": charge.last.reason,
+    }
 
 
 def _lease(status: Status) -> dict[str, object]:
