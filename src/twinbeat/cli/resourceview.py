@@ -42,8 +42,9 @@ def _resource(each: Mapping[str, Any]) -> Row:
         Cell(times(failures) if failures else "-", WARN if failures else ""),
         Cell(_next(each.get("next_look_ms"))),
     )
-    why = str(look.get("why", "")) if look else ""
-    return Row(cells, (Cell(why, WARN),) if why else ())
+    told = (str(each.get("reason", "")), str(look.get("why", "")) if look else "")
+    why = [Cell(text, WARN) for text in dict.fromkeys(told) if text]
+    return Row(cells, tuple(why))
 
 
 def _look(look: Mapping[str, Any] | None, each: Mapping[str, Any]) -> Cell:

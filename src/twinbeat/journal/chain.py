@@ -92,7 +92,7 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
     outside = any(e.group == group and e.what in DEEDS and _OUTDONE in e.because for e in told)
     span = replace(span, outside=outside)
     chain = list(_chain(entries, span))
-    failed = next((entry for entry in chain if entry.what is What.GROUP_FAILED), None)
+    failed = any(entry.what is What.GROUP_FAILED for entry in chain)
     return Move(
         group=group,
         from_=span.giver,
@@ -102,7 +102,7 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
         phases=tuple(
             _phase(entry, later) for entry, later in zip(chain, [*chain[1:], None], strict=True)
         ),
-        restarts=() if failed is None else before(told, group, failed),
+        restarts=before(told, group) if failed else (),
         since=restarts(entries[span.end + 1 :], group),
     )
 

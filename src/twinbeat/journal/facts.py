@@ -30,43 +30,40 @@ def ordinal(number: int) -> str:
 
 
 def _facts(evidence: Mapping[str, object], because: str) -> Iterator[str]:
-    told = {key: value for key, value in evidence.items() if value is not None}
-    resource = told.get("resource")
-    if isinstance(resource, str) and resource in because:
-        del told["resource"]
-    if told.get("resources") == [resource]:
-        del told["resources"]
-    for key, value in told.items():
-        match key:
-            case "attempt":
-                yield f"attempt {value}{_of(told)}{_within(told)}"
-            case "restarts":
-                count = times(value) if isinstance(value, int) else value
-                yield f"restarted {count}{_within(told)}"
-            case "bad":
-                yield f"bad look {value}" + (f" of {told['fall']}" if "fall" in told else "")
-            case "time" if isinstance(value, int):
-                yield f"for the {ordinal(value)} time"
-            case "of" | "fall" | "window_ms" if _SAID_WITH[key] & told.keys():
+    for key, value in evidence.items():
+        match key, value:
+            case (_, None) | ("of" | "window_ms", _) | ("times", 1):
+                continue  # The two in the middle are told with the attempt.
+            case ("resource", str(name)) if name in because:
                 continue
+            case ("restarts", [*names]) if all(str(name) in because for name in names):
+                continue
+            case ("attempt", _):
+                yield from _attempt(evidence, because)
+            case ("times", int(count)):
+                yield f"for the {ordinal(count)} time"
+            case ("on", bool(on)):
+                yield "on" if on else "off"
+            case (_, bool(so)):
+                yield _name(key) if so else f"not {_name(key)}"
             case _:
                 yield _fact(key, value)
 
 
-_SAID_WITH = {"of": {"attempt"}, "fall": {"bad"}, "window_ms": {"attempt", "restarts"}}
+def _attempt(evidence: Mapping[str, object], because: str) -> Iterator[str]:
+    told = f"{evidence['attempt']} of {evidence['of']}" if "of" in evidence else ""
+    window = evidence.get("window_ms")
+    within = f" in {span(window)}" if isinstance(window, int | float) else ""
+    if not told or told not in because:
+        yield f"attempt {told or evidence['attempt']}{within}"
 
 
-def _of(told: Mapping[str, object]) -> str:
-    return f" of {told['of']}" if "of" in told else ""
-
-
-def _within(told: Mapping[str, object]) -> str:
-    window = told.get("window_ms")
-    return f" in {span(window)}" if isinstance(window, int | float) else ""
+def _name(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _fact(key: str, value: object) -> str:
-    name = key.replace("_", " ")
+    name = _name(key)
     if key.endswith("_ms") and isinstance(value, int | float):
         return f"{name[:-3]} {span(value)}"
     if key == "links" and isinstance(value, Mapping):

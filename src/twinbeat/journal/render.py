@@ -112,14 +112,16 @@ _UNCLEAN = ("group unclean", "peer unclean")
 
 
 def _phases(move: Move, zone: tzinfo, width: int) -> list[str]:
-    lines, first = [], move.at
+    lines, first, said = [], move.at, ""
     for phase, at in _timed(move):
         passed = (at - first) / timedelta(milliseconds=1)
         since = f"+ {span(passed)}" if passed else ""
         here = at.astimezone(zone)
         lines.append(f"{_clock(here)}  {since:>12}  {_headline(phase, move)}")
-        if phase.what not in HEARSAY:
-            lines += _indented(_detail(phase, here, move), width)
+        detail = _detail(phase, here, move)
+        if phase.what not in HEARSAY and detail != said:
+            lines += _indented(detail, width)
+        said = phase.because
     return lines
 
 
@@ -138,8 +140,7 @@ def _restarted(restart: Restart, move: Move, zone: tzinfo, width: int) -> list[s
     out = "in vain" if restart.over else "this is under way"
     if restart.ms is not None:
         out = f"whole again after {span(restart.ms)}"
-    tally = in_words({"attempt": restart.attempt, "of": restart.of, "window_ms": restart.window_ms})
-    told = f"{restart.because}; {out}" + (f" ({tally})" if tally else "")
+    told = f"{restart.because}; {out}"
     head = f"{_clock(at)}  {day:>12}  {restart.resource} is restarted on {restart.node}"
     return [head, *_indented(told, width)]
 
@@ -182,10 +183,8 @@ def _outcome(move: Move, when: str) -> str:
 def _consequences(move: Move, zone: tzinfo) -> Iterator[str]:
     """Yield the sentences after the first: restarts that led to it, bars, restarts since."""
     if move.restarts:
-        last = move.restarts[-1]
-        window = "" if last.window_ms is None else f" in {span(last.window_ms)}"
-        when = f"{last.at.astimezone(zone):%H:%M:%S}"
-        yield f"Before that {_count(move.restarts)}{window}{_last(move.restarts, 'at', when)}."
+        when = f"{move.restarts[-1].at.astimezone(zone):%H:%M:%S}"
+        yield f"Before that {_count(move.restarts)}{_last(move.restarts, 'at', when)}."
     for phase, at in _timed(move):
         if phase.what == "group failed" and (bar := _bar(phase, at.astimezone(zone), move)):
             yield f"{phase.evidence.get('node', 'The node')} was then barred for {bar}."
@@ -245,12 +244,12 @@ def _with_numbers(because: str, evidence: Mapping[str, object]) -> str:
 
 def _bar(phase: Phase, at: datetime, move: Move) -> str:
     """Say for what, until when and how often a failure barred its node; nothing if it did not."""
-    ms, time = phase.evidence.get("barred_ms"), phase.evidence.get("time")
+    ms, count = phase.evidence.get("barred_ms"), phase.evidence.get("times")
     if not isinstance(ms, int | float):
         return ""
     until = at + timedelta(milliseconds=ms)
     day = f"{until:%Y-%m-%d} at " if until.date() != at.date() else ""
-    again = f", for the {ordinal(time)} time" if isinstance(time, int) and time > 1 else ""
+    again = f", for the {ordinal(count)} time" if isinstance(count, int) and count > 1 else ""
     return f"{move.group} until {day}{until:%H:%M:%S}{again}"
 
 

@@ -5,7 +5,7 @@ story since the last one, when nothing moved. Only the node that holds a group r
 own journal alone tells of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,6 @@ from .entry import Entry, wall_time
 
 RESTARTS_MAX = 12
 """Of more the newest are told."""
-
-WINDOW_MS = 600_000.0
-"""How far back restarts explain a failure that does not say it itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +96,14 @@ _ENDS = {
 """The last two: another life of this daemon has begun meanwhile."""
 
 
-def before(entries: Sequence[Entry], group: GroupName, failed: Entry) -> tuple[Restart, ...]:
-    """Return those of `entries` that led to a failure: within its window before it."""
-    window = failed.evidence.get("window_ms")
-    span_ms = window if isinstance(window, int | float) else WINDOW_MS
-    led = [each for each in entries if in_ms(failed.wall_ns - each.wall_ns) <= span_ms]
-    return restarts(led, group)
+def before(entries: Iterable[Entry], group: GroupName) -> tuple[Restart, ...]:
+    """Return those of an owner's restarts that led to its last failure: as many as still counted.
+
+    They are the newest: the number of the last attempt is how many there were within the window.
+    """
+    found = restarts(entries, group)
+    counted = found[-1].attempt if found else None
+    return found if counted is None else found[-counted:]
 
 
 def _restart(begun: Entry, end: Entry | None) -> Restart:
