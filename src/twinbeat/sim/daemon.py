@@ -18,9 +18,9 @@ from twinbeat.core.events import BeatReceived, Event, ModelChanged, TimePassed
 from twinbeat.core.model import ClusterModel
 from twinbeat.core.units import LONG_AGO, NEVER, Duration, Instant, LinkName, NodeName
 
-from .agents import Outcome
 from .hands import Hands, WriteLease
 from .mail import FULL, Mail
+from .monitors import Outcome
 
 if TYPE_CHECKING:
     from .node import Node

@@ -19,6 +19,7 @@ from twinbeat.core.effects import (
     Record,
     Remember,
     Reply,
+    RestartResources,
     SendBeat,
     Serve,
     Silence,
@@ -73,7 +74,8 @@ class Hands:
             Obey: lambda order: node.kernel.obey(order.macs),
             StartGroup: self._start,
             StopGroup: lambda order: node.agents.stop(order.op, order.group),
-            ClearGroup: lambda order: node.agents.clear(order.op, order.spec),
+            ClearGroup: lambda order: node.agents.clear(order.op, order.spec, order.adopt),
+            RestartResources: self._restart,
             ProveDead: lambda order: node.world.devices.prove(order, node.answer()),
             AskArbiter: lambda order: node.world.arbiter.ask(node.name, order, node.answer()),
             Remember: self._remember,
@@ -174,6 +176,9 @@ class Hands:
         for look in self._audience.started:
             look(self._node, group)
         self._node.agents.start(order.op, order.spec)
+
+    def _restart(self, order: RestartResources) -> None:
+        self._node.agents.restart(order.op, order.group, order.resources)
 
     def _remember(self, order: Remember) -> None:
         kept = self._node.kept

@@ -1,4 +1,4 @@
-"""The kernel of one machine: which groups run, whose address is up, and until when it may speak.
+"""The kernel of one machine: what runs, whose address is up, and until when it may speak.
 
 It goes on when the daemon does not, by the machine's own clock, and ends with the power. A lease
 element is what lease.py of the agents writes: it runs out by itself, a creation fails on a live
@@ -28,6 +28,8 @@ class Kernel:
         self.stands_still = False
         self._obeyed: frozenset[bytes] = frozenset()
         self._running: dict[GroupName, None] = {}
+        self._processes: dict[GroupName, dict[str, None]] = {}
+        """Which resources run whose kind is no address."""
         self._up: set[GroupName] = set()
         self._leases: dict[GroupName, Instant] = {}
         """When each element runs out, or ran out."""
@@ -44,6 +46,10 @@ class Kernel:
     def running(self) -> tuple[GroupName, ...]:
         """Return the groups of which anything may be running."""
         return tuple(self._running)
+
+    def processes(self, group: GroupName) -> tuple[str, ...]:
+        """Return the resources of a group that run; addresses are none of them."""
+        return tuple(self._processes.get(group, ()))
 
     def has_address(self, group: GroupName) -> bool:
         """Whether a group's address is up, speaking or not."""
@@ -67,9 +73,23 @@ class Kernel:
 
     def stopped(self, group: GroupName) -> None:
         """Nothing of the group runs any more."""
+        self._processes.pop(group, None)
         if group in self._running:
             del self._running[group]
             self._changed()
+
+    def begin(self, group: GroupName, resources: Iterable[str]) -> None:
+        """Let resources of a group run from now on."""
+        self._running[group] = None
+        self._processes.setdefault(group, {}).update(dict.fromkeys(resources))
+        self._changed()
+
+    def end(self, group: GroupName, resources: Iterable[str]) -> None:
+        """Let resources of a group run no more; the group's other resources may."""
+        there = self._processes.get(group, {})
+        for resource in resources:
+            there.pop(resource, None)
+        self._changed()
 
     def add_address(self, group: GroupName) -> None:
         """Put a group's address up; without a lease it is silent."""
@@ -79,6 +99,11 @@ class Kernel:
     def remove_address(self, group: GroupName) -> None:
         """Take a group's address away, and its lease first."""
         self._leases.pop(group, None)
+        self._up.discard(group)
+        self._look()
+
+    def lose_address(self, group: GroupName) -> None:
+        """Lose a group's address; its lease stays."""
         self._up.discard(group)
         self._look()
 
@@ -131,6 +156,7 @@ class Kernel:
         """Lose everything."""
         self._obeyed = frozenset()
         self._running.clear()
+        self._processes.clear()
         self._leases.clear()
         self._up.clear()
         self.stands_still = False

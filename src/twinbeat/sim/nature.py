@@ -47,6 +47,10 @@ class Nature:
         """Return how long it takes to stop a group, or to find that nothing of it runs."""
         return STOP
 
+    def look(self, node: NodeName, interval: Duration, first: bool) -> Duration:
+        """Return the time until the next look at a resource, or until the first one."""
+        return interval
+
     def oversleep(self, node: NodeName) -> Duration:
         """Return how much later than its deadline a daemon wakes."""
         return Duration(0)

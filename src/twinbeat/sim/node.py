@@ -10,11 +10,12 @@ from twinbeat.core.events import Event, HardwareChanged, ShutdownRequested, Star
 from twinbeat.core.model import ClusterModel
 from twinbeat.core.units import GroupName, LinkName, NodeName
 
-from .agents import Agents, Outcome
+from .agents import Agents
 from .clocks import Clock
 from .daemon import Birth, Daemon, Order
 from .kernel import Kernel
 from .mail import Drops
+from .monitors import Outcome
 
 if TYPE_CHECKING:
     from .world import World

@@ -61,6 +61,7 @@ class Weather(Nature):
             if sender != receiver
         }
         self._agents = {name: chance.stream(f"agents of {name}") for name in options.names}
+        self._looks = {name: chance.stream(f"looks of {name}") for name in options.names}
         self._daemons = {name: chance.stream(f"daemon of {name}") for name in options.names}
 
     def ahead(self, node: NodeName) -> Duration:
@@ -104,6 +105,12 @@ class Weather(Nature):
     def stop(self, node: NodeName) -> Duration:
         """Return how long a stop takes."""
         return self._about(self._habits.stop, node)
+
+    def look(self, node: NodeName, interval: Duration, first: bool) -> Duration:
+        """Return the time until the next look at a resource: checks do not beat together."""
+        tenth = interval // 10
+        least = 0 if first else interval - tenth
+        return Duration(least + self._looks[node].randrange(interval if first else 2 * tenth))
 
     def _about(self, usual: Duration, node: NodeName) -> Duration:
         least = usual // 4
