@@ -4,7 +4,7 @@ import pytest
 
 from twinbeat.core.model import Failback
 from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
-from twinbeat.scenario import ScriptError, parse
+from twinbeat.scenario import ScriptError, mishaps, parse
 from twinbeat.scenario import expectations as expect
 from twinbeat.scenario import steps as do
 
@@ -25,7 +25,7 @@ WEB, WEB2, MAIL = GroupName("web"), GroupName("web2"), GroupName("mail")
         ("handover mail", do.Handover(MAIL)),
         ("maintenance on", do.Maintenance("on")),
         ("maintenance off node2", do.Maintenance("off", TWO)),
-        ("break stop web on node2", do.Break("stop", WEB, TWO)),
+        ("break stop web on node2", mishaps.Break("stop", WEB, TWO)),
         ("tell node1 GroupStopped web op=3", do.Tell(ONE, "GroupStopped", WEB, 3)),
         (
             "cluster failback=after-1.5s",

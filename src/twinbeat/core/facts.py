@@ -90,7 +90,9 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             return False
         case ShutdownRequested():
             _shut_down(engine, out)
-        case GroupFound() | GroupRestarted() | GroupRestartFailed() | ResourceLooked():
+        case ResourceLooked():
+            return False
+        case GroupFound() | GroupRestarted() | GroupRestartFailed():
             engine.drop("stale outcome")
             return False
         case ClearRequested(request) | ConfirmRequested(request):

@@ -15,7 +15,7 @@ from itertools import pairwise
 from twinbeat.control.client import Client
 from twinbeat.control.protocol import Refused
 from twinbeat.core.units import MS, Duration, GroupName, Instant, NodeName
-from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View
+from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View, mishaps
 from twinbeat.scenario import steps as do
 from twinbeat.scenario.values import Path
 
@@ -138,11 +138,11 @@ class LabStage:
             case do.Cut(cables):
                 self._cuts = self._cuts.union(*cables)
                 await self._cut()
-            case do.Fail(_, name):
+            case mishaps.Fail(_, name):
                 self.nodes[name].fail()
-            case do.Break(verb, _, name):
+            case mishaps.Break(verb, _, name):
                 self.nodes[name].place.broken(verb).touch()
-            case do.Mend():
+            case mishaps.Mend():
                 for node in self.nodes.values():
                     node.mend()
             case do.Heal(cables):
@@ -218,6 +218,10 @@ class LabStage:
                         await client.maintenance(switch == "on", self._full(node))
                     case do.Cleanup(_, node):
                         await client.cleanup(GROUP, self._full(node))
+                    case do.Clear(group):
+                        await client.clear(None if group is None else _group(group))
+                    case do.Confirm(node):
+                        await client.confirm(self._full(node) or "")
         except Refused as refused:
             return _plain(refused.reason)
         return None

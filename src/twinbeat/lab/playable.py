@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from twinbeat.core.units import MS
-from twinbeat.scenario import Line, Script
+from twinbeat.scenario import Line, Script, mishaps
 from twinbeat.scenario import steps as do
 from twinbeat.scenario.expectations import Expectation
 from twinbeat.scenario.setting import Setting
@@ -15,10 +15,15 @@ from .twinbeat_daemon import RecordedDaemon
 
 PLAYED = (
     *(do.Run, do.Boot, do.Shutdown, do.PowerOff, do.Kill, do.Freeze, do.Thaw, do.Forget),
-    *(do.Install, do.Cut, do.Heal, do.PingLost, do.PingBack, do.Fail, do.Break, do.Mend),
-    *(do.Command, Expectation),
+    *(do.Install, do.Cut, do.Heal, do.PingLost, do.PingBack, mishaps.Fail),
+    *(mishaps.Break, mishaps.Mend, do.Command, Expectation),
 )
 """What the laboratory can play, besides one `cluster`."""
+BEYOND_HARESOURCES = (
+    *("resources", "relations", "monitor", "fall", "rise", "restarts", "window", "expiry"),
+    "timeout",
+)
+"""What a `cluster` line may set that the files of the laboratory's cluster cannot say."""
 PROGRAMS: dict[str, type[Contender]] = {"twinbeat": RecordedDaemon, "heartbeat": HeartbeatDaemon}
 HINT = "leave the line out, or play the scenario with `twinbeat sim --scenario`"
 
@@ -59,6 +64,8 @@ def _unplayable(script: Script) -> Iterator[tuple[Line, str]]:
                 yield line, reason
         elif isinstance(line.step, do.Install) and not _there(line.step.program):
             yield line, f"{line.step.program} is not installed, or this is not root"
+        elif isinstance(line.step, mishaps.Fail) and (line.step.resource or line.step.unseen):
+            yield line, "the laboratory's group has one resource, which tells of its end"
         elif not isinstance(line.step, PLAYED):
             yield line, f"the laboratory cannot play `{line.step.usage.split()[0]}`"
 
@@ -72,6 +79,8 @@ def _unbuildable(setting: Setting) -> str | None:
         return "the laboratory has two nodes and one group"
     if setting.script != Setting().script:
         return f"the script of the laboratory's group is `{Setting().script}`"
+    if any(getattr(setting, name) != getattr(Setting(), name) for name in BEYOND_HARESOURCES):
+        return "the laboratory's group has one script, and is looked after as haresources has it"
     if setting.pings > 1:
         return "the laboratory has one ping node, the client"
     if setting.failback.after:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from twinbeat.config.diagnostics import Diagnostic, Mark, Report, did_you_mean, listed, quote
 
-from . import expectations, steps
+from . import expectations, mishaps, steps
 from .expectations import ExpectRefused
 from .setting import Setting
 from .steps import Cluster, Command, Reload, Step
@@ -117,7 +117,7 @@ class ScriptError(Exception):
 
 def verbs() -> Iterator[type[Step]]:
     """Yield every verb in the order of the manual."""
-    for module in (steps, expectations):
+    for module in (steps, mishaps, expectations):
         for kind in vars(module).values():
             own = isinstance(kind, type) and kind.__module__ == module.__name__
             if own and "usage" in vars(kind):

@@ -1,9 +1,11 @@
 """The cluster that a scenario builds: what its `cluster` lines say, and the model that follows."""
 
+import ipaddress
 from dataclasses import dataclass, fields, replace
 
 from twinbeat.config.times import spell
 from twinbeat.core.model import (
+    AddressSpec,
     AgentKind,
     ClusterModel,
     Failback,
@@ -12,13 +14,14 @@ from twinbeat.core.model import (
     LinkSpec,
     PingSpec,
     Proof,
+    Recovery,
     ResourceSpec,
     Timing,
 )
-from twinbeat.core.units import Duration, LinkName, milliseconds, seconds
+from twinbeat.core.units import Duration, GroupName, LinkName, milliseconds, seconds
 
 from .steps import Cluster, Reload
-from .values import Names, group_names, node_names, ping_names
+from .values import Names, Relation, group_names, node_names, ping_names
 
 LINK = LinkName("eth1")
 """The one link for heartbeats."""
@@ -38,6 +41,17 @@ class Setting:
     proof: Proof = Proof.PEER
     startup_fencing: bool = False
     pings: int = 0
+    resources: tuple[str, ...] = ()
+    """Empty: the script alone."""
+    relations: tuple[Relation, ...] = ()
+    monitor: Duration | None = None
+    fall: int = 1
+    rise: int = 1
+    restarts: int = Recovery().restarts
+    window: Duration = Recovery().window
+    expiry: Duration = Recovery().expiry
+    timeout: Duration | None = None
+    """Of starts and of stops."""
 
     def changed(self, said: Cluster | Reload) -> "Setting":
         """Return it with what a line says."""
@@ -68,13 +82,18 @@ class Setting:
     def model(self) -> ClusterModel:
         """Return the model that every node would read from its files."""
         nodes, groups = self.names.nodes, self.names.groups
-        script = ResourceSpec(name=self.script, agent=AgentKind.SCRIPT, script=self.script)
+        resources = tuple(map(self._resource, self.resources or (self.script,)))
+        recovery = Recovery(restarts=self.restarts, window=self.window, expiry=self.expiry)
         specs = [
             GroupSpec(
                 name=name,
                 nodes=nodes[index % len(nodes) :] + nodes[: index % len(nodes)],
-                resources=(script,),
+                resources=resources,
                 failback=self.failback,
+                recovery=recovery,
+                after=self._related(name, "after"),
+                beside=self._related(name, "with"),
+                apart=self._related(name, "not-with"),
             )
             for index, name in enumerate(groups)
         ]
@@ -91,3 +110,24 @@ class Setting:
             startup_fencing=self.startup_fencing,
             digest=f"{len(nodes)} nodes, {len(groups)} groups, {self.script}, {failback}",
         )
+
+    def _resource(self, name: str) -> ResourceSpec:
+        """Return a resource by its name; an IP address is a virtual IP."""
+        try:
+            address = AddressSpec(ip=ipaddress.ip_address(name))
+        except ValueError:
+            address = None
+        return ResourceSpec(
+            name=name,
+            agent=AgentKind.SCRIPT if address is None else AgentKind.IP,
+            script=name if address is None else "",
+            address=address,
+            start_timeout=self.timeout,
+            stop_timeout=self.timeout,
+            monitor=self.monitor,
+            fall=self.fall,
+            rise=self.rise,
+        )
+
+    def _related(self, group: GroupName, how: str) -> tuple[GroupName, ...]:
+        return tuple(other for one, way, other in self.relations if (one, way) == (group, how))

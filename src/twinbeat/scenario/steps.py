@@ -10,7 +10,7 @@ from typing import ClassVar
 from twinbeat.core.model import Failback, Proof
 from twinbeat.core.units import Duration, GroupName, NodeName
 
-from .values import Path
+from .values import Path, Relation
 
 Nodes = tuple[NodeName, ...]
 Paths = tuple[Path, ...]
@@ -33,12 +33,15 @@ class Cluster(Step):
     What is not said stays as it was; at first: two nodes, one group `web` with the script `httpd`,
     keepalive 200 ms, deadtime 1 s, initdead 2 s, failback on, silence as proof of death. The
     warntime is half the deadtime. Groups prefer `node1`, `node2` ... in turn. With ping nodes,
-    `ping1`, `ping2` ..., groups go where more of them answer.
+    `ping1`, `ping2` ..., groups go where more of them answer. The groups of `resources` have
+    several, those of `relations` keep to others. The rest is what `cluster.toml` calls so.
     """
 
     usage = (
         "cluster [nodes=NODES] [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
         " [failback=FAILBACK] [script=SCRIPT] [proof=PROOF] [startup-fencing=SWITCH] [pings=PINGS]"
+        " [resources=RESOURCES] [relations=RELATIONS] [monitor=SPAN] [fall=NUMBER] [rise=NUMBER]"
+        " [restarts=NUMBER] [window=SPAN] [expiry=SPAN] [timeout=SPAN]"
     )
     nodes: int | None = None
     groups: int | None = None
@@ -50,6 +53,15 @@ class Cluster(Step):
     proof: Proof | None = None
     startup_fencing: bool | None = None
     pings: int | None = None
+    resources: tuple[str, ...] | None = None
+    relations: tuple[Relation, ...] | None = None
+    monitor: Duration | None = None
+    fall: int | None = None
+    rise: int | None = None
+    restarts: int | None = None
+    window: Duration | None = None
+    expiry: Duration | None = None
+    timeout: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +214,7 @@ class Lose(Step):
     fates: str
 
 
-# An operator's commands, and what agents and kernels do.
+# An operator's commands.
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,39 +272,24 @@ class Cleanup(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Break(Step):
-    """Let every start, or every stop, of a group fail on a node."""
+class Clear(Command):
+    """Have failures and what they led to forgotten on every node, of one group or of all."""
 
-    usage = "break start|stop GROUP on NODE"
-    verb: str
-    group: GroupName
-    node: NodeName
-
-
-@dataclass(frozen=True, slots=True)
-class Mend(Step):
-    """Let every start and stop succeed again, everywhere."""
-
-    usage = "mend"
+    usage = "clear [NAME] [at=NODE]"
+    group: GroupName | None = None
+    at: NodeName | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Fail(Step):
-    """Let a resource of the group end by itself on a node; in the laboratory httpd, killed."""
+class Confirm(Command):
+    """Vouch that a node is off: nothing of any group runs there."""
 
-    usage = "fail GROUP on NODE"
-    group: GroupName
+    usage = "confirm NAME [at=NODE]"
     node: NodeName
+    at: NodeName | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel(Step):
-    """Let a node's kernel drop the group's lease, or refuse it from now on, or accept it again."""
-
-    usage = "kernel drops|refuses|accepts GROUP on NODE"
-    verb: str
-    group: GroupName
-    node: NodeName
+# What fences, and what judges.
 
 
 @dataclass(frozen=True, slots=True)

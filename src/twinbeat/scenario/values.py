@@ -12,9 +12,15 @@ from twinbeat.core.units import Duration, GroupName, NodeName
 Path = tuple[NodeName, NodeName]
 """One direction: who sends, who no longer hears."""
 
+Relation = tuple[GroupName, str, GroupName]
+"""A group, how it keeps to another (`after`, `with`, `not-with`), and that one."""
+
 NODES_MAX = 7
 GROUPS_MAX = 20
-OUTCOMES = ("GroupStarted", "GroupStartFailed", "GroupStopped", "GroupStopFailed")
+OUTCOMES = (
+    "GroupStarted", "GroupStartFailed", "GroupStopped", "GroupStopFailed", "GroupFound",
+    "GroupRestarted", "GroupRestartFailed",
+)  # fmt: skip
 PINGS_MAX = 9
 STATES = ("init", "up", "active", "dead")
 
@@ -136,6 +142,23 @@ def _switch(text: str, _names: Names) -> bool:
     return text == "on"
 
 
+def _resources(text: str, _names: Names) -> tuple[str, ...]:
+    names = tuple(text.split("+"))
+    if not all(re.fullmatch(r"[A-Za-z0-9.:_-]{1,60}", name) for name in names):
+        raise ValueError(f"{quote(text)} is not made of names, such as `10.0.0.1+httpd`")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{quote(text)} names one resource twice")
+    return names
+
+
+def _relations(text: str, _names: Names) -> tuple[Relation, ...]:
+    read = [re.fullmatch(r"(\w+)-(after|with|not-with)-(\w+)", each) for each in text.split("+")]
+    found = [each for each in read if each is not None]
+    if len(found) < len(read):
+        raise ValueError(f"{quote(text)} is not a relation, such as `web2-after-web`")
+    return tuple((GroupName(e[1]), e[2], GroupName(e[3])) for e in found)
+
+
 def _text(text: str, _names: Names) -> str:
     return text
 
@@ -156,6 +179,14 @@ KINDS = {
     "NUMBER": Kind(_number(0, 999_999_999), "a whole number"),
     "FAILBACK": Kind(_failback, "`on`, `off`, or `after-` and a span, such as `after-5s`"),
     "SCRIPT": Kind(_text, "the name of the script that the group has as its resource"),
+    "RESOURCES": Kind(
+        _resources,
+        "a group's resources from left to right, addresses and scripts: `10.0.0.1+httpd`",
+    ),
+    "RELATIONS": Kind(
+        _relations,
+        "which groups keep to others: `web2-after-web`, `web2-with-web+web3-not-with-web`",
+    ),
     "PROOF": Kind(_proof, f"what proves that a node is dead: {listed(Proof)}"),
     "SWITCH": Kind(_switch, "`on` or `off`"),
     "OUTCOME": Kind(_one_of(OUTCOMES), listed(OUTCOMES)),

@@ -58,7 +58,7 @@ class Monitors:
         self._clock = clock
         self._kernel = kernel
         self._post = post
-        self._sick: frozenset[str] = frozenset()
+        self._sick: frozenset[tuple[GroupName, str]] = frozenset()
         self._watched: dict[tuple[GroupName, str], _Watched] = {}
 
     # What is looked at.
@@ -95,7 +95,7 @@ class Monitors:
             if not watched.waiting and not self._sound(watched):
                 self._wait(watched, first=True)
 
-    def make_sick(self, resources: frozenset[str]) -> None:
+    def make_sick(self, resources: frozenset[tuple[GroupName, str]]) -> None:
         """Let looks at these resources, and at no others, be bad although they run."""
         if resources != self._sick:
             self._sick = resources
@@ -109,7 +109,7 @@ class Monitors:
         return watched.resource.name in self._kernel.processes(watched.group)
 
     def _sound(self, watched: _Watched) -> bool:
-        return self._runs(watched) and watched.resource.name not in self._sick
+        return self._runs(watched) and (watched.group, watched.resource.name) not in self._sick
 
     def _wait(self, watched: _Watched, first: bool = False) -> None:
         interval = INTERVAL if watched.resource.monitor is None else watched.resource.monitor

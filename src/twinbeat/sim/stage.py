@@ -11,29 +11,24 @@ from dataclasses import dataclass, field
 from itertools import chain, count, permutations
 
 from twinbeat.config.diagnostics import Diagnostic
-from twinbeat.core.beat import CLUSTER
-from twinbeat.core.events import (
-    CleanupRequested,
-    Event,
-    FailbackRequested,
-    GroupStarted,
-    GroupStartFailed,
-    GroupStopFailed,
-    GroupStopped,
-    HandoverRequested,
-    LeaseLapsed,
-    MaintenanceRequested,
-    ResourceLooked,
-    StandbyRequested,
-)
+from twinbeat.core.events import LeaseLapsed
 from twinbeat.core.model import Key, Keyring
 from twinbeat.core.units import MS, Duration, GroupName, Instant, LinkName, NodeName
-from twinbeat.scenario import Line, Paragraph, Player, Script, Unmet, View, at_once, printed
+from twinbeat.scenario import (
+    Line,
+    Paragraph,
+    Player,
+    Script,
+    Unmet,
+    View,
+    at_once,
+    mishaps,
+    printed,
+)
 from twinbeat.scenario import steps as do
 from twinbeat.scenario.setting import Setting
 
-from . import looks
-from .agents import Conduct
+from . import looks, mishap
 from .answers import Answers
 from .checkers import Violation, all_checkers
 from .checkers.causes import Causes
@@ -43,6 +38,7 @@ from .faults import Fault, FaultKind
 from .journals import Journals
 from .nature import ARRIVES, PACKET, Nature
 from .node import Node
+from .requests import outcome_of, request_of
 from .store import Loss
 from .transcript import Transcript
 from .world import World
@@ -185,24 +181,13 @@ class SimStage:
                     network.mend(sender, receiver)
             case do.Lose(path, fates):
                 self._nature.fates[path] = deque(fates)
-            case do.Break(verb, group, node):
-                agents = nodes[node].agents
-                conducts = agents.starts if verb == "start" else agents.stops
-                conducts[group] = Conduct.FAILS
-            case do.Mend():
+            case mishaps.Mend():
                 for each in nodes.values():
-                    each.agents.starts.clear()
-                    each.agents.stops.clear()
-            case do.Fail(group, node):
-                nodes[node].tell(
-                    ResourceLooked(
-                        group, self._setting.script, running=False, why="it does not run", sure=True
-                    )
-                )
-            case do.Kernel(verb, group, node):
+                    mishap.mend(each)
+            case mishaps.Kernel(verb, group, node):
                 self._meddle(nodes[node], verb, group)
             case do.Tell(node, outcome, group, op):
-                nodes[node].tell(self._outcome(outcome, op, group))
+                nodes[node].tell(outcome_of(outcome, op, group, self._setting.script))
             case do.Device(manner, node):
                 self._furnish(node, Manner(manner))
             case do.Devices(way):
@@ -216,7 +201,8 @@ class SimStage:
             case do.ArbiterLoses(what, node):
                 self.world.arbiter.losses[node] = Loss(what)
             case _:
-                self._show(step)
+                if not mishap.befall(nodes, step):
+                    self._show(step)
 
     def _show(self, step: do.Step) -> None:
         match step:
@@ -248,25 +234,13 @@ class SimStage:
         tell(lie)
         self.world.devices.manners[node] = manner
 
-    def _outcome(self, outcome: str, op: int, group: GroupName) -> Event:
-        script = self._setting.script
-        match outcome:
-            case "GroupStarted":
-                return GroupStarted(op, group)
-            case "GroupStartFailed":
-                return GroupStartFailed(op, group, script, "exit code 1")
-            case "GroupStopped":
-                return GroupStopped(op, group)
-            case _:
-                return GroupStopFailed(op, group, script, "exit code 1")
-
     def _ask(self, step: do.Command) -> str | None:
         running = (name for name, node in self.world.nodes.items() if node.running)
         asked = getattr(step, "at", None) or next(running, None)
         if asked is None:
             raise Unmet("no daemon runs that could be asked")
         node, request = self.world.nodes[asked], next(self._requests)
-        node.tell(_request(step, request))
+        node.tell(request_of(step, request))
         refused = node.replies.get(request)
         if refused is not None:
             self._print([f"{asked} refuses: {refused}"])
@@ -308,22 +282,6 @@ class SimStage:
     def ended(self, node: NodeName) -> bool:
         """Tell whether the daemon ended by itself, having released everything."""
         return self.world.nodes[node].left is True
-
-
-def _request(step: do.Command, request: int) -> Event:
-    match step:
-        case do.Handover(group, to):
-            return HandoverRequested(request, group, to)
-        case do.FailBack(group):
-            return FailbackRequested(request, group)
-        case do.Standby(node, switch):
-            return StandbyRequested(request, node, switch == "on")
-        case do.Maintenance(switch, whose):
-            return MaintenanceRequested(request, whose or CLUSTER, switch == "on")
-        case do.Cleanup(group, node):
-            return CleanupRequested(request, group, node)
-        case _:
-            raise TypeError(f"nobody knows how to ask {step!r}")
 
 
 def _view(node: Node) -> View:
