@@ -14,9 +14,9 @@ def status(
     ] = False,
     socket: Socket = DEFAULT_SOCKET,
 ) -> None:
-    """Show what this node believes: nodes, links, groups and their resources, lease.
+    """Show nodes, links, groups, their resources, and the lease.
 
-    Every group is shown with the reasons for its place, with the nodes that are barred for it and
+    It is what this node believes. Every group is shown with the reasons for its place, with the nodes that are barred for it and
     until when, and, when it runs nowhere, with every node's reason. Of its resources you see how
     they are on this node: how each is watched, what the last look found and how long it took, how
     often it failed of late, and when it is looked at next.

@@ -23,6 +23,12 @@ Exit codes:
   6  the configuration has errors
 
 \b
+When something failed:
+  status   is it served?               clear    it is repaired: forget the failures
+  why      what happened?              cleanup  it did not stop: look once more
+  try      run one agent by hand       confirm  a silent node is switched off
+
+\b
 Files:
   /etc/ha.d/                   ha.cf, haresources, authkeys, cluster.toml
   /run/twinbeat/control.sock   where the daemon answers (TWINBEAT_SOCKET)

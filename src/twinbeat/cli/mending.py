@@ -14,7 +14,7 @@ def cleanup(
     node: Node = None,
     socket: Socket = DEFAULT_SOCKET,
 ) -> None:
-    """Have a group that could not be stopped looked at once more.
+    """Look once more at a group that could not be stopped.
 
     For a group that `status` calls unclean: something of it did not stop on a node, so it starts
     nowhere. Stop by hand what still runs there, then give this order on that node: every resource
@@ -52,7 +52,7 @@ def clear(
     ] = None,
     socket: Socket = DEFAULT_SOCKET,
 ) -> None:
-    """Forget what failed, and let barred nodes run the group again.
+    """Forget what failed, and lift the bars that it led to.
 
     A node on which a group failed too often is barred for that group for a while, and for longer
     each time it happens again. When what made it fail is repaired, this forgets the failures and
@@ -87,9 +87,9 @@ def confirm(
     ] = False,
     socket: Socket = DEFAULT_SOCKET,
 ) -> None:
-    """Vouch that a silent node is switched off, so that others may run its groups.
+    """Vouch that a silent node is switched off.
 
-    For a node that died while a group on it was unclean, or that its fencing device cannot switch
+    So that others may run its groups. For a node that died while a group on it was unclean, or that its fencing device cannot switch
     off: nobody takes its groups over, because nobody knows whether they still run there. Make sure
     that the machine is off, at its power switch if need be, then give this order on any other node.
     It counts like the confirmation of a fencing device, until the node is heard again.
