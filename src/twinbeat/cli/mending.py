@@ -89,10 +89,11 @@ def confirm(
 ) -> None:
     """Vouch that a silent node is switched off.
 
-    So that others may run its groups. For a node that died while a group on it was unclean, or that its fencing device cannot switch
-    off: nobody takes its groups over, because nobody knows whether they still run there. Make sure
-    that the machine is off, at its power switch if need be, then give this order on any other node.
-    It counts like the confirmation of a fencing device, until the node is heard again.
+    So that others may run its groups. For a node that died while a group on it was unclean, or that
+    its fencing device cannot switch off: nobody takes its groups over, because nobody knows whether
+    they still run there. Make sure that the machine is off, at its power switch if need be, then
+    give this order on any other node. It counts like the confirmation of a fencing device, until
+    the node is heard again.
 
     If you are wrong, its groups run on two nodes: an address that answers twice, a file system that
     is written to from both sides. On a terminal you are asked whether you are sure; elsewhere
