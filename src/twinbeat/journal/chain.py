@@ -59,6 +59,7 @@ WILL = {
 EXPLAINED = {What.GROUP_FAILED, What.GROUP_MET}
 """What befalls an owned group and makes its owner stop it: a root of its own."""
 ALONG = EXPLAINED | {
+    What.BAR_ENDED,
     What.GROUP_FOUND,
     What.GROUP_NOWHERE,
     What.GROUP_PLACED,
@@ -74,6 +75,10 @@ SEEN = {What.PING_DEAD, What.PING_ANSWERS, What.PEER_CONNECTIVITY}
 
 _OUTDONE = " ping nodes, "
 """What the sentence of placement says then."""
+
+FIRST_MAX, LAST_MAX = 12, 16
+"""Of a longer chain so many steps at its beginning and its end are told: a group that starts
+nowhere is tried again and again, and all of that is one story."""
 
 ROOT_AGE_MAX = 60 * SECOND
 """What happened longer before the first deed may be true, but did not set it off."""
@@ -99,9 +104,7 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
         to=span.taker,
         at=wall_time(chain[0].wall_ns),
         cause=_cause(chain, span),
-        phases=tuple(
-            _phase(entry, later) for entry, later in zip(chain, [*chain[1:], None], strict=True)
-        ),
+        phases=_phases(chain),
         restarts=before(told, group) if failed else (),
         since=restarts(entries[span.end + 1 :], group),
     )
@@ -298,6 +301,17 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
         return "nobody owned it"
     root = next((entry for entry in chain if _tone(entry, span) is not None), chain[0])
     return root.because
+
+
+def _phases(chain: Sequence[Entry]) -> tuple[Phase, ...]:
+    """Return the chain as phases; where some are left out, the one before says how many."""
+    gap = max(0, len(chain) - FIRST_MAX - LAST_MAX)
+    told = [*chain[:FIRST_MAX], *chain[FIRST_MAX + gap :]]
+    phases = [_phase(entry, later) for entry, later in zip(told, [*told[1:], None], strict=True)]
+    if gap:
+        last = phases[FIRST_MAX - 1]
+        phases[FIRST_MAX - 1] = replace(last, evidence={**last.evidence, "left_out": gap})
+    return tuple(phases)
 
 
 def _phase(entry: Entry, later: Entry | None) -> Phase:

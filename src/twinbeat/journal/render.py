@@ -16,6 +16,9 @@ from .restarts import Restart
 
 WIDTH = 100
 
+_SINCE = 12
+"""Columns for how long a step came after the first."""
+
 HEADLINES = {
     "node started": "{node} started",
     "node active": "{node} is ready",
@@ -113,15 +116,23 @@ _UNCLEAN = ("group unclean", "peer unclean")
 
 def _phases(move: Move, zone: tzinfo, width: int) -> list[str]:
     lines, first, said = [], move.at, ""
+    day = first.astimezone(zone).date()
     for phase, at in _timed(move):
         passed = (at - first) / timedelta(milliseconds=1)
         since = f"+ {span(passed)}" if passed else ""
+        if len(since) > _SINCE:
+            since = since.replace(" ", "", 1)
         here = at.astimezone(zone)
-        lines.append(f"{_clock(here)}  {since:>12}  {_headline(phase, move)}")
+        if here.date() != day:
+            day = here.date()
+            lines.append(f"{day:%Y-%m-%d}")
+        lines.append(f"{_clock(here)}  {since:>{_SINCE}}  {_headline(phase, move)}")
         detail = _detail(phase, here, move)
         if phase.what not in HEARSAY and detail != said:
             lines += _indented(detail, width)
         said = phase.because
+        if (left_out := phase.evidence.get("left_out")) is not None:
+            lines += _indented(f"... {left_out} steps are left out here ...", width)
     return lines
 
 
@@ -141,12 +152,12 @@ def _restarted(restart: Restart, move: Move, zone: tzinfo, width: int) -> list[s
     if restart.ms is not None:
         out = f"whole again after {span(restart.ms)}"
     told = f"{restart.because}; {out}"
-    head = f"{_clock(at)}  {day:>12}  {restart.resource} is restarted on {restart.node}"
+    head = f"{_clock(at)}  {day:>{_SINCE}}  {restart.resource} is restarted on {restart.node}"
     return [head, *_indented(told, width)]
 
 
 def _indented(text: str, width: int) -> list[str]:
-    indent = " " * 28
+    indent = " " * (16 + _SINCE)
     return [indent + line for line in textwrap.wrap(text, max(40, width - len(indent)))]
 
 
@@ -185,9 +196,12 @@ def _consequences(move: Move, zone: tzinfo) -> Iterator[str]:
     if move.restarts:
         when = f"{move.restarts[-1].at.astimezone(zone):%H:%M:%S}"
         yield f"Before that {_count(move.restarts)}{_last(move.restarts, 'at', when)}."
-    for phase, at in _timed(move):
-        if phase.what == "group failed" and (bar := _bar(phase, at.astimezone(zone), move)):
-            yield f"{phase.evidence.get('node', 'The node')} was then barred for {bar}."
+    bars = {
+        phase.evidence.get("node", "the node"): bar
+        for phase, at in _timed(move)
+        if phase.what == "group failed" and (bar := _bar(phase, at.astimezone(zone), move))
+    }
+    yield from (f"{node} was then barred for {bar}." for node, bar in bars.items())
     if move.since:
         last = move.since[-1]
         when = f"{last.at.astimezone(zone):%Y-%m-%d at %H:%M:%S}"
@@ -232,7 +246,7 @@ def _detail(phase: Phase, at: datetime, move: Move) -> str:
         bar = _bar(phase, at, move)
         barred = f"{phase.evidence.get('node', 'the node')} is barred for {bar}"
         return f"{phase.because}; {barred}" if bar else phase.because
-    said = ("node", "on", "to") if phase.what == "pin changed" else ("node", "on", "adopted")
+    said = {"node", "on", "left_out", "to" if phase.what == "pin changed" else "adopted"}
     rest = {key: value for key, value in phase.evidence.items() if key not in said}
     return _with_numbers(phase.because, rest)
 
