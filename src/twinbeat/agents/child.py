@@ -55,10 +55,12 @@ async def run(
     limit: float | None,
     hear: Hear | None = None,
     born: Callable[[int], None] = lambda _: None,
+    text: bytes = b"",
 ) -> Ended:
     """Run a command for at most `limit` seconds (None: for ever) and return how it ended.
 
-    `born` is told its process id, which is its process group's too.
+    `born` is told its process id, which is its process group's too. `text` is what it reads from
+    its standard input; it lies in memory, so nobody waits for it to be read.
 
     One that overruns has its process group ended by SIGTERM, after a grace by SIGKILL; so has one
     whose caller is cancelled, at once. Background children of a command that ends in time live on.
@@ -67,7 +69,8 @@ async def run(
     with ExitStack() as cleanup:
         stdout = cleanup.enter_context(_Capture(hear))
         stderr = cleanup.enter_context(_Capture(hear))
-        pid = _spawn(command, environment, stdout.far_end, stderr.far_end)
+        stdin = cleanup.enter_context(_input(text))
+        pid = _spawn(command, environment, stdin, stdout.far_end, stderr.far_end)
         child = _Child(pid)
         cleanup.callback(child.release)
         born(pid)
@@ -86,7 +89,24 @@ async def run(
         return Ended(child.release(), overran, stdout.finish(), stderr.finish())
 
 
-def _spawn(command: Sequence[str], environment: Mapping[str, str], out: int, err: int) -> int:
+@contextmanager
+def _input(text: bytes) -> Iterator[int]:
+    """Open what a child reads, and close it behind the child's birth."""
+    if text:
+        descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+        os.write(descriptor, text)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _spawn(
+    command: Sequence[str], environment: Mapping[str, str], stdin: int, out: int, err: int
+) -> int:
     """Start the command and return its process id; raises `OSError`."""
     # Python's own descriptors close themselves; a C library's may not.
     inherited = [fd for fd in _open_descriptors() if fd > 2 and _inheritable(fd)]
@@ -96,7 +116,7 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], out: int, err
             list(command),
             environment,
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, stdin, 0),
                 (os.POSIX_SPAWN_DUP2, out, 1),
                 (os.POSIX_SPAWN_DUP2, err, 2),
                 *((os.POSIX_SPAWN_CLOSE, fd) for fd in inherited),

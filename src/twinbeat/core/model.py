@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from .hook import HookSpec
 from .units import MS, Duration, GroupName, LinkName, NodeName
 
 
@@ -261,6 +262,8 @@ class ClusterModel:
     rtprio: int = 1
     respawn: tuple[RespawnSpec, ...] = ()
     """In the order of their start."""
+    hooks: tuple[HookSpec, ...] = ()
+    """Who is told of what becomes of the groups."""
     variables: tuple[tuple[str, str], ...] = ()
     """Names and values that scripts and programs find in their environment, as `HA_NAME`."""
     digest: str = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from twinbeat.agents.base import Log
 from twinbeat.core.effects import Record
 from twinbeat.core.units import GroupName, Instant, NodeName
-from twinbeat.journal import Entry, Journal, Move, last_move
+from twinbeat.journal import Entry, Journal, Move, last_move, render
 
 from . import clock, texts
 from .scribe import Errand, Scribe
@@ -37,6 +37,8 @@ class Chronicle:
         self.preferred: Mapping[GroupName, NodeName] = {}
         self.listeners: list[Callable[[Record], None]] = []
         """Who else is told of every decision; they neither wait nor fail."""
+        self.readers: list[Callable[[Entry], None]] = []
+        """Who is told of every entry, as the journal has it; they neither wait nor fail."""
         self._file = directory / JOURNAL_FILE
         self._me = me
         self._log = log
@@ -76,6 +78,8 @@ class Chronicle:
             self._log(level, text)
         for listener in self.listeners:
             listener(record)
+        for reader in self.readers:
+            reader(entry)
         self._publish(entry.to_dict())
         self._unwritten.append(entry)
         self._writing.call()
@@ -84,6 +88,11 @@ class Chronicle:
         """Return the group's last move; found in the scribe's thread, for it takes a while."""
         entries = self._journal.entries()
         return await self._scribe.ask(lambda: last_move(entries, group))
+
+    async def tale(self, entry: Entry) -> str:
+        """Return the last move of an entry's group as `why` would have told it then, or nothing."""
+        entries = self._journal.entries()
+        return await self._scribe.ask(lambda: _tale(entries, entry))
 
     async def history(self, limit: int) -> list[dict[str, object]]:
         """Return the newest `limit` entries, oldest first."""
@@ -112,3 +121,11 @@ class Chronicle:
 
     def _older(self) -> Path:
         return self._file.with_name(JOURNAL_FILE + ".1")
+
+
+def _tale(entries: list[Entry], entry: Entry) -> str:
+    known = [index for index, each in enumerate(entries) if each == entry]
+    if not known or entry.group is None:
+        return ""
+    move = last_move(entries[: known[-1] + 1], entry.group)
+    return "" if move is None else render(move)

@@ -1,4 +1,7 @@
-"""What runs beside the daemon on its node: respawned programs, and the hook for nodes' states."""
+"""What runs beside the daemon on its node: respawned programs, and whoever is told of what happens.
+
+The administrators' hooks hear what becomes of groups, Heartbeat's `rc.d/status` of nodes.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,6 +10,8 @@ from twinbeat.agents.base import Log
 from twinbeat.core.effects import Record
 from twinbeat.core.model import ClusterModel
 
+from .chronicle import Chronicle
+from .herald import Herald
 from .hooks import StatusHook
 from .respawn import Respawner
 from .scribe import Scribe
@@ -20,15 +25,20 @@ class Companions:
         directory: Path,
         state: Path,
         environment: Callable[[], Mapping[str, str]],
+        chronicle: Chronicle,
         scribe: Scribe,
         log: Log,
     ) -> None:
+        self.herald = Herald(state, chronicle, scribe, log)
         self.hook = StatusHook(directory, state, environment, scribe, log)
         self.respawner = Respawner(environment, scribe, log)
+        chronicle.listeners.append(self.heard)
+        chronicle.readers.append(self.herald.heard)
 
     def use(self, model: ClusterModel) -> None:
         """Take over a configuration."""
         self.respawner.use(model.respawn)
+        self.herald.use(model)
 
     def heard(self, record: Record) -> None:
         """Take note of a decision."""
@@ -37,5 +47,6 @@ class Companions:
 
     async def end(self) -> None:
         """End them, once every resource is gone."""
+        await self.herald.end()
         await self.hook.end()
         await self.respawner.end()

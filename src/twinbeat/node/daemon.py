@@ -146,9 +146,9 @@ class Daemon:
         self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._companions = Companions(
-            directory.absolute(), state.path, self._agency.environment, self._scribe, self._log
+            *(directory.absolute(), state.path, self._agency.environment, self._chronicle),
+            *(self._scribe, self._log),
         )
-        self._chronicle.listeners.append(self._companions.heard)
         self._desk = Desk(
             *(me, self._chronicle, self._status, lambda: self._loaded.parameters, self.reload),
             *(self._loop.post, self.stop, self._log),
@@ -349,7 +349,8 @@ class Daemon:
         if self._switchboard.unsent:
             drops["not sent"] = self._switchboard.unsent
         status = self._engine.status(clock.now())
-        return snapshot.draw(status, self._model, self._custodian, drops)
+        answer = snapshot.draw(status, self._model, self._custodian, drops)
+        return answer | {"hooks": self._companions.herald.status()}
 
     def _summary(self) -> str:
         assert self._engine is not None  # It is asked only after the start.

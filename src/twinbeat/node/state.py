@@ -106,7 +106,7 @@ class StateDir:
             "maintenance": _plain(wanted.maintenance),
         }
         text = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
-        _replace(self.path / SWITCHES_FILE, text)
+        replace_file(self.path / SWITCHES_FILE, text)
         last_used = min(wanted.generation, GENERATION_MAX)
         if last_used > self._generation:
             self._generation = last_used
@@ -144,14 +144,14 @@ class StateDir:
         theirs = self._heartbeat and self._read_uuid(self._heartbeat / UUID_FILE)
         uuid = ours or theirs or os.urandom(16)
         if ours is None:
-            _replace(self.path / UUID_FILE, uuid)
+            replace_file(self.path / UUID_FILE, uuid)
         if theirs is None:
             self._share(UUID_FILE, uuid)
         return uuid
 
     def _write_generation(self) -> None:
         text = b"%15d\n" % self._generation
-        _replace(self.path / GENERATION_FILE, text)
+        replace_file(self.path / GENERATION_FILE, text)
         self._share(GENERATION_FILE, text)
 
     def _share(self, name: str, content: bytes) -> None:
@@ -159,7 +159,7 @@ class StateDir:
         if self._heartbeat is None or not self._heartbeat.is_dir():
             return
         try:
-            _replace(self._heartbeat / name, content)
+            replace_file(self._heartbeat / name, content)
         except OSError as error:
             self._notes.append(
                 (
@@ -199,7 +199,7 @@ class StateDir:
         return {}, {}
 
 
-def _replace(place: Path, content: bytes) -> None:
+def replace_file(place: Path, content: bytes) -> None:
     """Replace a file so that a power cut leaves the old one or the new one, never half.
 
     Raises `OSError`. A link in the way is removed, not followed: the directory may be Heartbeat's.
