@@ -1,9 +1,10 @@
 """What an administrator reads: the journals in testdata, and how `why` and `history` tell them.
 
 A file is paragraphs: prose after `#`, lines, `----`, and exactly what is printed. `node NAME`
-begins the journal of a node; a line with a time is an entry of it, its evidence in JSON at the end;
-`why` and `history` print, in UTC. What is written before goes on in the next paragraph. `./dev
-rewrite` writes the outputs anew: read them as somebody would who was woken at night.
+begins the journal of a node; a line with a time is an entry of it, about web unless it names db,
+with its evidence in JSON at the end; `why` and `history` print, in UTC. What is written before goes
+on in the next paragraph. `./dev rewrite` writes the outputs anew: read them as somebody would who
+was woken at night.
 """
 
 import json
@@ -24,7 +25,7 @@ WEB = GroupName("web")
 LINE = re.compile(
     r"(?:(?P<day>\d{4}-\d\d-\d\d) )?(?P<time>\d\d:\d\d:\d\d\.\d{3})  "
     rf"(?P<what>{'|'.join(sorted((re.escape(what) for what in What), key=len, reverse=True))})"
-    r"(?: (?P<peer>node\d))?: (?P<because>.*?)(?:  (?P<evidence>\{.*\}))?"
+    r"(?: (?P<group>db))?(?: (?P<peer>node\d))?: (?P<because>.*?)(?:  (?P<evidence>\{.*\}))?"
 )
 ABOUT_A_GROUP = ("group", "resource", "bar", "failures", "peer group", "pin", "cleaned")
 
@@ -58,13 +59,14 @@ class Book:
         at = datetime.fromisoformat(f"{self.day}T{found['time']}").replace(tzinfo=UTC)
         ns = round(at.timestamp() * 1000) * 1_000_000
         peer = found["peer"]
+        about_a_group = found["what"].startswith(ABOUT_A_GROUP)
         return Entry(
             at=Instant(ns),
             wall_ns=ns,
             node=self.node,
             what=What(found["what"]),
             because=found["because"],
-            group=WEB if found["what"].startswith(ABOUT_A_GROUP) else None,
+            group=GroupName(found["group"] or WEB) if about_a_group else None,
             peer=None if peer is None else NodeName(peer),
             evidence=json.loads(found["evidence"] or "{}"),
         )

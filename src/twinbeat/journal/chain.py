@@ -6,6 +6,7 @@ that set it off. No single entry is guaranteed: the ring may have forgotten it, 
 it. What is there is chained by group and by order; what is missing is left out, not guessed.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -70,11 +71,17 @@ ALONG = EXPLAINED | {
 }
 """Entries about the group that belong into a move's chain without being deeds."""
 
+SAYING = {*DEEDS, What.GROUP_PLACED}
+"""Entries whose sentences say what else a move hangs on."""
+
 SEEN = {What.PING_DEAD, What.PING_ANSWERS, What.PEER_CONNECTIVITY}
 """What sets off a move to a better connected node."""
 
 _OUTDONE = " ping nodes, "
 """What the sentence of placement says then."""
+
+_TIED = re.compile(r"\bit (?:waits for|runs with|never runs beside) (\S+?),")
+"""What a sentence says of a group that follows or avoids another one; the name of that."""
 
 FIRST_MAX, LAST_MAX = 12, 16
 """Of a longer chain so many steps at its beginning and its end are told: a group that starts
@@ -94,17 +101,21 @@ def last_move(entries: Sequence[Entry], group: GroupName) -> Move | None:
     if span is None:
         return _unmoved(entries, group)
     told = entries[span.begin + 1 : span.end + 1]
-    outside = any(e.group == group and e.what in DEEDS and _OUTDONE in e.because for e in told)
-    span = replace(span, outside=outside)
+    said = [e.because for e in told if e.group == group and e.what in SAYING]
+    span = replace(
+        span,
+        outside=any(_OUTDONE in because for because in said),
+        others=frozenset(name for because in said for name in _TIED.findall(because)),
+    )
     chain = list(_chain(entries, span))
-    failed = any(entry.what is What.GROUP_FAILED for entry in chain)
+    failed = any(entry.what is What.GROUP_FAILED and entry.group == group for entry in chain)
     return Move(
         group=group,
         from_=span.giver,
         to=span.taker,
         at=wall_time(chain[0].wall_ns),
         cause=_cause(chain, span),
-        phases=_phases(chain),
+        phases=_phases(chain, group),
         restarts=before(told, group) if failed else (),
         since=restarts(entries[span.end + 1 :], group),
     )
@@ -138,6 +149,12 @@ class _Span:
     taker: NodeName | None
     outside: bool = False
     """Whether it was set off by what the nodes see of the world outside."""
+    others: frozenset[str] = frozenset()
+    """The groups for whose sake it went or came."""
+
+    def concerns(self, entry: Entry) -> bool:
+        """Whether an entry is about a group of this story, or about none at all."""
+        return entry.group in (None, self.group) or entry.group in self.others
 
     def is_deed(self, entry: Entry) -> bool:
         """Whether the giver let go of the group in this entry, or somebody reached for it."""
@@ -240,7 +257,7 @@ def _tone(entry: Entry, span: _Span) -> _Tone | None:
         return _Tone.GOOD
     if entry.what is What.NODE_LEAVING:
         return _Tone.WILL if span.giver in (None, entry.node) else None
-    if entry.what in WILL and entry.group in (None, span.group):
+    if entry.what in WILL and span.concerns(entry):
         concerned = (None, CLUSTER, span.giver, span.taker)
         return _Tone.WILL if entry.peer in concerned else None
     return None
@@ -253,6 +270,7 @@ def _chain(entries: Sequence[Entry], span: _Span) -> Iterator[Entry]:
     for index in range(_root(entries, span, first), span.end + 1):
         entry = entries[index]
         along = entry.what in ALONG and entry.group == span.group
+        along |= entry.what in EXPLAINED and entry.group in span.others
         if along or span.is_deed(entry) or _tone(entry, span) is not None:
             yield entry
 
@@ -267,7 +285,7 @@ def _root(entries: Sequence[Entry], span: _Span, first: int) -> int:
             old = _between(entry, entries[first]) > ROOT_AGE_MAX and span.giver is not None
             if old:
                 break
-            if entry.group == span.group and entry.what in EXPLAINED:
+            if entry.what in EXPLAINED and span.concerns(entry):
                 return index
             if entry.group == span.group and entry.what is What.GROUP_PLACED:
                 start = index
@@ -295,7 +313,7 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
         return said
     for what in (What.GROUP_FAILED, What.GROUP_MET, What.GROUP_STOPPING, What.GROUP_CLAIMING):
         for entry in chain:
-            if entry.what is what:
+            if entry.what is what and entry.group == span.group:
                 return entry.because
     if span.giver is None:
         return "nobody owned it"
@@ -303,24 +321,26 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
     return root.because
 
 
-def _phases(chain: Sequence[Entry]) -> tuple[Phase, ...]:
+def _phases(chain: Sequence[Entry], group: GroupName) -> tuple[Phase, ...]:
     """Return the chain as phases; where some are left out, the one before says how many."""
     gap = max(0, len(chain) - FIRST_MAX - LAST_MAX)
     told = [*chain[:FIRST_MAX], *chain[FIRST_MAX + gap :]]
-    phases = [_phase(entry, later) for entry, later in zip(told, [*told[1:], None], strict=True)]
+    pairs = zip(told, [*told[1:], None], strict=True)
+    phases = [_phase(entry, later, group) for entry, later in pairs]
     if gap:
         last = phases[FIRST_MAX - 1]
         phases[FIRST_MAX - 1] = replace(last, evidence={**last.evidence, "left_out": gap})
     return tuple(phases)
 
 
-def _phase(entry: Entry, later: Entry | None) -> Phase:
+def _phase(entry: Entry, later: Entry | None, group: GroupName) -> Phase:
+    other = {"group": entry.group} if entry.group not in (None, group) else {}
     custody = _custody(entry) if entry.what is What.PEER_GROUP else None
     return Phase(
         what=str(entry.what) if custody is None else f"peer {custody}",
         ms=0.0 if later is None else in_ms(_between(entry, later)),
         because=entry.because,
-        evidence={"node": _actor(entry), **_without_cause(entry)},
+        evidence={"node": _actor(entry), **other, **_without_cause(entry)},
     )
 
 

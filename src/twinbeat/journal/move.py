@@ -20,7 +20,8 @@ class Phase:
     """From this step to the next; 0 for the last."""
     because: str
     evidence: Mapping[str, object] = field(default_factory=dict)
-    """The entry's own, and as `node` the node that the step is about."""
+    """The entry's own; as `node` the node that the step is about, and as `group` the group, where
+    it is another one than that which moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

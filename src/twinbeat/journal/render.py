@@ -88,13 +88,18 @@ def render(move: Move, zone: tzinfo = UTC, width: int = WIDTH) -> str:
         lines += ["", *_phases(move, zone, width)]
     for each in move.since:
         lines += ["", *_restarted(each, move, zone, width)]
-    if move.to is None:
-        lines += ["", *textwrap.wrap(_ending(move), width)]
+    if ending := _ending(move):
+        lines += ["", *textwrap.wrap(ending, width)]
     return "\n".join(lines)
 
 
 def _ending(move: Move) -> str:
-    """Say of a group that nobody took what it waits for, and what to do."""
+    """Say of a group that nobody took what it waits for, and what to do; else where to read on."""
+    if move.to is not None:
+        if not move.cause.startswith(f"it failed on {move.from_}"):
+            return ""
+        tried = f"What {move.from_} tried before that is in its own journal"
+        return f"{tried}: there, twinbeat why {move.group}."
     unclean = next((p for p in move.phases if p.what in _UNCLEAN), None)
     if unclean is not None:
         node = unclean.evidence.get("node", "the node")
@@ -237,7 +242,8 @@ def _headline(phase: Phase, move: Move) -> str:
     if headline is None:
         return f"{node}: {phase.what}"
     named = "the cluster" if node == CLUSTER else node
-    return headline.format(node=named, group=move.group, switch=switch, pin=pin)
+    group = phase.evidence.get("group", move.group)
+    return headline.format(node=named, group=group, switch=switch, pin=pin)
 
 
 def _detail(phase: Phase, at: datetime, move: Move) -> str:
@@ -246,7 +252,7 @@ def _detail(phase: Phase, at: datetime, move: Move) -> str:
         bar = _bar(phase, at, move)
         barred = f"{phase.evidence.get('node', 'the node')} is barred for {bar}"
         return f"{phase.because}; {barred}" if bar else phase.because
-    said = {"node", "on", "left_out", "to" if phase.what == "pin changed" else "adopted"}
+    said = {"node", "on", "group", "left_out", "to" if phase.what == "pin changed" else "adopted"}
     rest = {key: value for key, value in phase.evidence.items() if key not in said}
     return _with_numbers(phase.because, rest)
 
@@ -264,7 +270,7 @@ def _bar(phase: Phase, at: datetime, move: Move) -> str:
     until = at + timedelta(milliseconds=ms)
     day = f"{until:%Y-%m-%d} at " if until.date() != at.date() else ""
     again = f", for the {ordinal(count)} time" if isinstance(count, int) and count > 1 else ""
-    return f"{move.group} until {day}{until:%H:%M:%S}{again}"
+    return f"{phase.evidence.get('group', move.group)} until {day}{until:%H:%M:%S}{again}"
 
 
 def _clock(at: datetime) -> str:
