@@ -235,10 +235,13 @@ def test_without_a_daemon_the_exit_code_is_3(tmp_path: Path, run: Run, words: li
 def test_the_shell_completes_groups_and_nodes(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twinbeat.cli.options import complete_group, complete_node
+    from twinbeat.cli.options import complete_group, complete_node, complete_silent
 
     assert complete_group("w") == ["web"]
     assert complete_node("") == ["node1", "node2"]
     assert complete_node("x") == []
+    assert complete_silent("") == []
+    daemon.status["nodes"]["node2"]["state"] = "dead"
+    assert complete_silent("n") == ["node2"]
     monkeypatch.setenv("TWINBEAT_SOCKET", "/nowhere")
     assert complete_group("") == []

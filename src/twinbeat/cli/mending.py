@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import DEFAULT_SOCKET, Node, Socket, complete_group, complete_node
+from .options import DEFAULT_SOCKET, Node, Socket, complete_group, complete_silent
 
 
 def cleanup(
@@ -79,7 +79,7 @@ def confirm(
     node: Annotated[
         str,
         typer.Argument(
-            metavar="NODE", autocompletion=complete_node, help="The node that is switched off."
+            metavar="NODE", autocompletion=complete_silent, help="The node that is switched off."
         ),
     ],
     yes: Annotated[

@@ -1,8 +1,9 @@
 """The options and arguments that several commands share."""
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +19,13 @@ class OnOff(StrEnum):
     OFF = "off"
 
 
-def _complete(what: str, incomplete: str) -> list[str]:
+HEARD = ("up", "active")
+"""The states of a node whose heartbeats arrive."""
+
+
+def _complete(
+    what: str, incomplete: str, fits: Callable[[Mapping[str, Any]], bool] = lambda _: True
+) -> list[str]:
     """Ask the daemon for names, quickly and silently: a shell waits for this."""
     import asyncio
 
@@ -28,11 +35,11 @@ def _complete(what: str, incomplete: str) -> list[str]:
     async def names() -> list[str]:
         async with Client(timeout=1.0) as cluster:
             answer = await cluster.request("status")
-            return list(answer[what])
+            return [name for name, told in answer[what].items() if fits(told)]
 
     try:
         return [name for name in asyncio.run(names()) if name.startswith(incomplete)]
-    except (Refused, LookupError, TypeError):
+    except (Refused, LookupError, TypeError, AttributeError):
         return []
 
 
@@ -43,7 +50,16 @@ def complete_group(incomplete: str) -> list[str]:
 
 def complete_node(incomplete: str) -> list[str]:
     """Return the nodes that a word may become."""
-    return _complete("nodes", incomplete)
+    return _complete("nodes", incomplete, lambda told: told.get("type") != "ping")
+
+
+def complete_silent(incomplete: str) -> list[str]:
+    """Return the nodes that nobody hears and that a word may become."""
+
+    def silent(told: Mapping[str, Any]) -> bool:
+        return told.get("type") != "ping" and told["state"] not in HEARD
+
+    return _complete("nodes", incomplete, silent)
 
 
 Socket = Annotated[

@@ -8,8 +8,7 @@ from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.control.shapes import StatusShape
 from twinbeat.core.text import printable
 
-HEARD = ("up", "active")
-"""The states of a node whose heartbeats arrive."""
+from .options import HEARD
 
 
 def make_sure(node: str, status: StatusShape, yes: bool) -> None:
