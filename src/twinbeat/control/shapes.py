@@ -72,7 +72,7 @@ class BarShape(TypedDict):
     """A node that may not run a group for a while, because it failed there."""
 
     left_ms: float | None
-    """Until it may again; null when another node barred itself and has not said until when."""
+    """Until it may again, of another node at most; null when that does not say."""
     why: str
 
 
