@@ -59,6 +59,16 @@ WILL = {
 }
 EXPLAINED = {What.GROUP_FAILED, What.GROUP_MET}
 """What befalls an owned group and makes its owner stop it: a root of its own."""
+CAUSES = (
+    What.GROUP_FAILED,
+    What.GROUP_MET,
+    What.GROUP_STOPPING,
+    What.GROUP_CLAIMING,
+    What.GROUP_NOWHERE,
+)
+"""Whose sentence is the cause of a move: of the first kind that is there."""
+HOMELESS = {What.GROUP_FAILED, What.GROUP_NOWHERE}
+"""What keeps a group that nobody owns from being owned."""
 ALONG = EXPLAINED | {
     What.BAR_ENDED,
     What.GROUP_FOUND,
@@ -224,7 +234,8 @@ def _unfinished(
             under_way.discard(_actor(entry))  # A claim that ended, or a start that was undone.
         elif custody is not None:
             under_way.add(_actor(entry))
-    return span if under_way else None
+    failing = any(e.group == group and e.what in HOMELESS for e in entries[begin + 1 :])
+    return span if under_way or failing else None
 
 
 def _with_evidence(span: _Span | None, entries: Sequence[Entry]) -> _Span | None:
@@ -259,7 +270,8 @@ def _tone(entry: Entry, span: _Span) -> _Tone | None:
         return _Tone.WILL if span.giver in (None, entry.node) else None
     if entry.what in WILL and span.concerns(entry):
         concerned = (None, CLUSTER, span.giver, span.taker)
-        return _Tone.WILL if entry.peer in concerned else None
+        nobody = span.giver is None and span.taker is None
+        return _Tone.WILL if nobody or entry.peer in concerned else None
     return None
 
 
@@ -311,7 +323,7 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
     said = chain[-1].evidence.get("cause") if chain[-1].what is What.GROUP_HELD else None
     if isinstance(said, str) and said:
         return said
-    for what in (What.GROUP_FAILED, What.GROUP_MET, What.GROUP_STOPPING, What.GROUP_CLAIMING):
+    for what in CAUSES:
         for entry in chain:
             if entry.what is what and entry.group == span.group:
                 return entry.because

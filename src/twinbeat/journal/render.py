@@ -109,6 +109,8 @@ def _ending(move: Move) -> str:
             f"another node: twinbeat confirm {node}."
         )
     if any(phase.what == "group runs nowhere" for phase in move.phases):
+        if not any(phase.what == "group failed" for phase in move.phases):
+            return f"{move.group} is started as soon as one of them can run it."
         return (
             f"No node can run {move.group}. Repair what failed, then: twinbeat clear {move.group}. "
             "A node whose bar ends tries again by itself."
@@ -184,8 +186,9 @@ def _summary(move: Move, zone: tzinfo) -> str:
 
 def _outcome(move: Move, when: str) -> str:
     if move.to is None:
-        gone = f"{move.from_} gave up {move.group}" if move.from_ else f"{move.group} has no owner"
-        return f"{gone} {when}"
+        if move.from_ is None:
+            return f"{move.group} has had no owner since {when.removeprefix('on ')}"
+        return f"{move.from_} gave up {move.group} {when}"
     took = _length(move)
     if move.from_ is None:
         return f"{move.group} came to {move.to} {when}{took}"
