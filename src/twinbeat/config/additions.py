@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from .clustertoml import read_proof
 from .diagnostics import did_you_mean, quote
 from .draft import Draft, GroupDraft, Said
+from .hooks import read_hooks
 from .policy import read_policy
 from .resources import read_watching
 from .tables import Table
@@ -56,6 +57,7 @@ def read_additions(root: Table, draft: Draft) -> None:
     _refuse(root, "ping", "ping", _PINGS, draft)
     for table in root.tables("group"):
         _group(table, draft)
+    read_hooks(root, draft)
     root.close()
 
 

@@ -19,6 +19,7 @@ from twinbeat.core.units import GroupName, LinkName, NodeName
 
 from .diagnostics import Mark, Report, did_you_mean, listed, quote
 from .draft import Draft, GroupDraft, Said, fits
+from .hooks import settle_hooks
 from .relations import check_relations
 from .text import lower
 
@@ -49,6 +50,7 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
             "for example `bcast eth1` in ha.cf",
         )
     groups = _groups(draft, nodes, report)
+    hooks = settle_hooks(draft, report)
     if report.failed or draft.timing is None:
         return None
     proof = draft.proof.value if draft.proof else Proof.PEER
@@ -69,6 +71,7 @@ def build(draft: Draft, directory: str, report: Report) -> ClusterModel | None:
         realtime=draft.realtime,
         rtprio=draft.rtprio,
         respawn=tuple(said.value for said in draft.respawn),
+        hooks=hooks,
         variables=tuple(draft.variables.items()),
         digest=digest(nodes, draft.timing, groups, proof, pings if connectivity else ()),
     )

@@ -24,6 +24,7 @@ from .draft import (
     settle,
 )
 from .hacf import FACILITIES
+from .hooks import read_hooks
 from .lines import read_serial
 from .policy import read_policy
 from .programs import read_programs, read_variables
@@ -66,6 +67,7 @@ def read_cluster(root: Table) -> Draft:
     if log:
         _log(log, draft)
     read_programs(root, draft)
+    read_hooks(root, draft)
     read_variables(root, draft)
     root.close()
     return draft

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 
+from twinbeat.core.hook import HookSpec
 from twinbeat.core.model import (
     AgentKind,
     ClusterModel,
@@ -34,6 +35,7 @@ def to_toml(model: ClusterModel) -> str:
         *(block for group in model.groups for block in _group(group, model)),
         _log(model.log),
         *(_respawn(spec) for spec in model.respawn),
+        *(_hook(hook) for hook in model.hooks),
         _variables(model),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -193,6 +195,17 @@ def _log(log: LogSpec) -> list[str]:
 
 def _respawn(spec: RespawnSpec) -> list[str]:
     return ["[[respawn]]", f"user = {_quoted(spec.user)}", f"command = {_quoted(spec.command)}"]
+
+
+def _hook(hook: HookSpec) -> list[str]:
+    lines = ["[[hook]]", f"name = {_quoted(hook.name)}", f"{hook.kind} = {_quoted(hook.target)}"]
+    if hook.groups:
+        lines.append(f"groups = {_array(hook.groups)}")
+    lines.append(f"on = {_array(hook.on)}")
+    lines.append(f'timeout = "{spell(hook.timeout)}"')
+    lines.append(f"retries = {hook.retries}")
+    files = {"secret": hook.secret, "headers": hook.headers, "ca": hook.ca}
+    return lines + [f"{key} = {_quoted(path)}" for key, path in files.items() if path]
 
 
 def _variables(model: ClusterModel) -> list[str]:

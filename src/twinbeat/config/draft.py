@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from twinbeat.core.hook import HookSpec
 from twinbeat.core.model import (
     Failback,
     LinkKind,
@@ -99,6 +100,7 @@ class Draft:
     realtime: bool = True
     rtprio: int = 1
     respawn: list[Said[RespawnSpec]] = field(default_factory=list)
+    hooks: list[Said[HookSpec]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     said: dict[str, Mark] = field(default_factory=dict)
     """Every directive of ha.cf that was used, and where first."""

@@ -14,6 +14,7 @@ from .diagnostics import Diagnostic, Mark, Report, listed
 from .draft import Draft, SaidResource
 from .hacf import read_ha_cf
 from .haresources import read_haresources
+from .hooks import check_hooks
 from .parameters import parameters
 from .programs import check_programs
 from .tables import parse
@@ -61,6 +62,7 @@ def load(sources: Sources, node: str | None = None, resolves: Resolves | None = 
     draft = _draft(sources, report)
     if draft and sources.machine:
         check_programs(draft, sources.machine, report)
+        check_hooks(draft, sources.machine, report)
     model = build(draft, sources.directory, report) if draft else None
     if model and draft:
         explain(model, draft, report, resolves)

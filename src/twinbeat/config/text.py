@@ -34,6 +34,12 @@ class Machine:
     has_user: Callable[[str], bool]
     may_run: Callable[[str], bool]
     """Whether a path is an executable file."""
+    refuses_program: Callable[[str], str] = lambda _: ""
+    """Why a program must not run with the daemon's rights, or empty."""
+    refuses_secret: Callable[[str], str] = lambda _: ""
+    """Why a file must not be used as one that holds a secret, or empty."""
+    refuses_mail: Callable[[], str] = lambda: ""
+    """Why no letter can be sent from here, or empty."""
 
 
 @dataclass(frozen=True, slots=True)

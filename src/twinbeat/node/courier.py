@@ -60,13 +60,13 @@ class Courier:
 
     async def _run(self, delivery: Deliver) -> None:
         command = shlex.split(delivery.hook.target)
-        await self._apart(lambda: _trusted(command[0]))
+        await self._apart(lambda: trusted(command[0]))
         variables = environment(delivery, self.cluster)
         await self._call(command, variables, self._document(delivery), delivery.hook)
 
     async def _send(self, delivery: Deliver) -> None:
         tale = await self._tale(delivery.notice.entry)
-        program = await self._apart(self._mailer)
+        program = await self._apart(lambda: mailer(self._sendmail, self._mail))
         if program == self._mail:
             command = [program, "-s", sentence(delivery.notice), *delivery.hook.target.split(", ")]
             text = body(delivery, self.cluster, tale).encode(errors="replace")
@@ -110,18 +110,19 @@ class Courier:
     def _document(self, delivery: Deliver) -> bytes:
         return document(delivery, self.cluster, _today())
 
-    def _mailer(self) -> str:
-        """Return the program that takes letters; raises `AgentError`."""
-        for path in (*self._sendmail, self._mail):
-            if os.access(path, os.X_OK):
-                return _trusted(path)
-        raise AgentError(
-            f"there is neither {self._sendmail[0]} nor {self._mail} on this machine: install a "
-            "mail server such as postfix, or a forwarder such as msmtp-mta"
-        )
+
+def mailer(sendmail: tuple[str, ...] = SENDMAIL, mail: str = MAIL) -> str:
+    """Return the program that takes letters; raises `AgentError`."""
+    for path in (*sendmail, mail):
+        if os.access(path, os.X_OK):
+            return trusted(path)
+    raise AgentError(
+        f"there is neither {sendmail[0]} nor {mail} on this machine: install a mail server such as "
+        "postfix, or a forwarder such as msmtp-mta"
+    )
 
 
-def _trusted(path: str) -> str:
+def trusted(path: str) -> str:
     """Return the path of a program that nobody but root can change; raises `AgentError`."""
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise AgentError(f"{path} is no executable file on this machine")

@@ -3,9 +3,14 @@
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+from twinbeat.agents.base import AgentError
 from twinbeat.config import Machine, Source, Sources
+
+from .courier import mailer, trusted
+from .private import PrivateError, read_private
 
 MAX_BYTES = 1 << 20
 """No configuration is a megabyte long; whatever is has been named by mistake."""
@@ -29,7 +34,29 @@ def _may_run(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-MACHINE = Machine(_has_user, _may_run)
+def _refuses_program(path: str) -> str:
+    return _objection(lambda: trusted(path))
+
+
+def _refuses_secret(path: str) -> str:
+    return _objection(lambda: read_private(path))
+
+
+def _refuses_mail() -> str:
+    return _objection(mailer)
+
+
+def _objection(use: Callable[[], object]) -> str:
+    try:
+        use()
+    except (AgentError, PrivateError) as error:
+        return str(error)
+    except OSError as error:
+        return _reason(error)
+    return ""
+
+
+MACHINE = Machine(_has_user, _may_run, _refuses_program, _refuses_secret, _refuses_mail)
 """This one."""
 
 
