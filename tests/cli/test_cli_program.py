@@ -10,7 +10,18 @@ pytest_plugins = ["cli_fixtures"]
 
 COMMANDS = [
     *("run", "check", "convert", "init", "status", "why", "history", "handover", "failback"),
-    *("standby", "maintenance", "cleanup", "clear", "confirm", "reload", "stop", "sim", "lab"),
+    *(
+        "standby",
+        "maintenance",
+        "cleanup",
+        "clear",
+        "confirm",
+        "reload",
+        "stop",
+        "hooks",
+        "sim",
+        "lab",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from twinbeat.core.text import printable
 
-from . import agents, files, look, mending, orders, replay, sim
+from . import agents, files, hooks, look, mending, orders, replay, sim
 from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, Socket
 
 EPILOG = """\b
@@ -123,6 +123,7 @@ app.command()(files.convert)
 app.command()(files.init)
 app.command()(agents.agents)
 app.command(name="try")(agents.try_resource)
+app.command()(hooks.hooks)
 app.command()(look.status)
 app.command()(look.why)
 app.command()(look.history)

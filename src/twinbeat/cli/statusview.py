@@ -35,7 +35,11 @@ def view(status: Mapping[str, Any]) -> View:
         title=Cell(title, BOLD),
         flags=tuple(Cell(str(flag), BAD) for flag in status.get("flags", ())),
         tables=(_nodes(status.get("nodes", {}), me), _groups(status.get("groups", {}))),
-        facts=(("LEASE", _lease(status.get("lease", {}))), *_drops(status.get("drops", {}))),
+        facts=(
+            ("LEASE", _lease(status.get("lease", {}))),
+            *_drops(status.get("drops", {})),
+            *_hooks(status.get("hooks", {})),
+        ),
     )
 
 
@@ -109,6 +113,12 @@ def _lease(lease: Mapping[str, Any]) -> Cell:
         told.append(f"{span(lease['remaining_ms'])} left")
     told.append(GUARDS.get(kind, "an unknown guard"))
     return Cell("; ".join(told), BAD if kind == "none" else "")
+
+
+def _hooks(hooks: Mapping[str, Any]) -> Sequence[tuple[str, Cell]]:
+    waiting = {name: hook.get("waiting", 0) for name, hook in hooks.items()}
+    told = [f"{name} {count} waiting" for name, count in waiting.items() if count]
+    return [("HOOKS", Cell(f"{', '.join(told)}: twinbeat hooks", WARN))] if told else []
 
 
 def _drops(drops: Mapping[str, int]) -> Sequence[tuple[str, Cell]]:

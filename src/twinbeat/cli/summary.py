@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from twinbeat.core.hook import HookSpec
 from twinbeat.core.model import ClusterModel, GroupSpec, LinkKind, LinkSpec
 from twinbeat.core.units import Duration, in_ms, readable
 
@@ -39,6 +40,8 @@ def as_lines(model: ClusterModel) -> Iterator[str]:
         yield f"{'' if number else 'Groups':<8}  {_group(group)}"
         for place, resource in enumerate(group.resources, 1):
             yield f"            {place}. {resource.agent:<6}  {resource.name}"
+    for number, hook in enumerate(model.hooks):
+        yield f"{'' if number else 'Hooks':<8}  {_hook(hook)}"
     yield ""
 
 
@@ -81,7 +84,22 @@ def as_dict(model: ClusterModel) -> dict[str, object]:
             }
             for group in model.groups
         ],
+        "hooks": [
+            {
+                "name": hook.name,
+                "kind": str(hook.kind),
+                "target": hook.target,
+                "groups": list(hook.groups),
+                "on": list(hook.on),
+            }
+            for hook in model.hooks
+        ],
     }
+
+
+def _hook(hook: HookSpec) -> str:
+    groups = ", ".join(hook.groups) or "all groups"
+    return f"{hook.name}: {hook.kind} {hook.target}; {groups}; {', '.join(hook.on)}"
 
 
 def _serial(link: LinkSpec) -> bool:

@@ -106,6 +106,38 @@ class LeaseShape(TypedDict):
     remaining_ms: float | None
 
 
+class HookQueueShape(TypedDict):
+    """A group of whose states some are not delivered yet."""
+
+    state: str
+    """The one that is delivered next."""
+    waiting: int
+    attempt: int
+    under_way: bool
+    next_ms: float | None
+    """How long until it is tried; null while it is under way."""
+    why: str
+    """How the last attempt failed, or empty."""
+
+
+class HookShape(TypedDict):
+    """One hook; the numbers count since the daemon started."""
+
+    kind: str
+    """`run`, `mail` or `webhook`."""
+    target: str
+    delivered: int
+    failed: int
+    """Attempts."""
+    left_out: int
+    """States that made room for newer ones."""
+    given_up: int
+    """States that failed too often while newer ones waited."""
+    waiting: int
+    groups: dict[str, HookQueueShape]
+    """A few of those for which something waits."""
+
+
 class StatusShape(TypedDict):
     """The answer to `status`."""
 
@@ -118,6 +150,7 @@ class StatusShape(TypedDict):
     lease: LeaseShape
     drops: dict[str, int]
     flags: list[str]
+    hooks: NotRequired[dict[str, HookShape]]
 
 
 class PhaseShape(TypedDict):

@@ -18,7 +18,7 @@ from .queue import Counts, Pending, Queue
 
 ABREAST_MAX = 4
 """Deliveries of one hook that are under way at once, for as many groups."""
-TROUBLED_MAX = 20
+TROUBLED_MAX = 4
 """Queues of one hook that a status shows."""
 
 

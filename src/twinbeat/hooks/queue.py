@@ -12,7 +12,7 @@ WAITING_MAX = 16
 PAUSE = Duration(SECOND)
 """After the first failure; it doubles with each further one."""
 PAUSE_MAX = Duration(60 * SECOND)
-WHY_MAX = 400
+WHY_MAX = 250
 
 
 @dataclass(slots=True)
