@@ -311,6 +311,46 @@ def test_companions_live_while_the_node_does_and_the_hook_hears_of_its_peers(
     assert "httpd" not in ended.read_text().split(), "it ends when every resource is gone"
 
 
+PAGER = """#!/bin/sh
+echo "$TWINBEAT_STATE $TWINBEAT_REPEATED $TWINBEAT_NODE $TWINBEAT_OWNER" >> {state}/pages
+"""
+HOOKS = """
+[[hook]]
+run = "{state}/pager"
+[[hook]]
+webhook = "http://127.0.0.1:9/"
+on = "held"
+"""
+
+
+@pytest.mark.root
+def test_hooks_hear_what_becomes_of_a_group_over_the_lives_of_a_daemon(machine: Machine) -> None:
+    pager, pages = machine.directory / "pager", machine.directory / "pages"
+    pager.write_text(PAGER.format(state=machine.directory))
+    pager.chmod(0o755)
+    (machine.config / "cluster.toml").write_text(HOOKS.format(state=machine.directory))
+    machine.start()
+    machine.until(lambda: pages.exists() and "held 0" in pages.read_text(), "it is told")
+    assert pages.read_text() == "stopped 0 node1 \nheld 0 node1 node1\n"
+    machine.until(lambda: machine.status()["hooks"]["127.0.0.1"]["failed"] >= 2, "two attempts")
+    hooks = machine.status()["hooks"]
+    assert (hooks["pager"]["delivered"], hooks["pager"]["waiting"]) == (2, 0)
+    queue = hooks["127.0.0.1"]["groups"][machine.group()]
+    assert (queue["state"], queue["waiting"]) == ("held", 1)
+    assert queue["why"] == "no answer: [Errno 111] Connection refused"
+    assert f"hook 127.0.0.1: {machine.group()} held is not delivered" in machine.lines()
+    os.kill(machine.pid(), signal.SIGKILL)
+    machine.ended()
+    pages.unlink()
+    machine.start()
+    machine.until(lambda: pages.exists() and "held 0" in pages.read_text(), "it holds it again")
+    assert pages.read_text().splitlines()[0] == "held 1 node1 node1", "repeated by the next life"
+    os.kill(machine.pid(), signal.SIGTERM)
+    code, errors = machine.ended()
+    assert (code, errors) == (0, ""), machine.lines()
+    assert pages.read_text().splitlines()[-1] == "stopped 0 node1 ", "told before the daemon ends"
+
+
 @pytest.mark.root
 def test_what_strangers_send_is_counted_and_ends_nothing(machine: Machine) -> None:
     machine.start()
