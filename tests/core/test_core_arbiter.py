@@ -13,6 +13,7 @@ from twinbeat.core.beat import Custody, Life
 from twinbeat.core.effects import (
     AskArbiter,
     Remember,
+    RestartResources,
     SendBeat,
     Serve,
     Silence,
@@ -23,6 +24,7 @@ from twinbeat.core.effects import (
 from twinbeat.core.events import (
     ArbiterAnswered,
     CleanupRequested,
+    GroupRestarted,
     GroupStarted,
     GroupStopped,
     ResourceLooked,
@@ -60,7 +62,10 @@ def owner(end: int = 1000) -> Court:
 
 
 def stop_at(court: Court, at: int) -> None:
-    """Let web fail on the engine's node, which stops it until an instant."""
+    """Let web fail once too often on the engine's node, which stops it until an instant."""
+    for _ in range(court.engine.groups[WEB].spec.recovery.restarts):
+        court.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+        court.tell(GroupRestarted(court.ordered(RestartResources)[-1].op, WEB))
     court.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     court.until(at)
     court.tell(GroupStopped(court.ordered(StopGroup)[-1].op, WEB))

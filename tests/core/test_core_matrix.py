@@ -13,7 +13,16 @@ from pathlib import Path
 from core_models import LINK, model
 
 from twinbeat.core.beat import Ack, Beat, Custody, GroupView, Life
-from twinbeat.core.effects import ClearGroup, Effect, Record, Serve, StartGroup, StopGroup
+from twinbeat.core.effects import (
+    ClearGroup,
+    Effect,
+    Record,
+    RestartResources,
+    Serve,
+    StartGroup,
+    StopGroup,
+)
+from twinbeat.core.events import GroupRestartFailed, ResourceLooked
 from twinbeat.core.grounds import World
 from twinbeat.core.group import Group
 from twinbeat.core.liveness import OwnBeats
@@ -22,6 +31,7 @@ from twinbeat.core.placement import Placement
 from twinbeat.core.units import SECOND, Duration, Instant, NodeName, milliseconds
 
 GOLDEN = Path(__file__).parent / "testdata" / "custody-matrix.txt"
+DEAD = ResourceLooked(model().groups[0].name, "httpd", running=False, why="gone", sure=True)
 HERE, THERE = NodeName("node1"), NodeName("node2")
 
 
@@ -46,7 +56,7 @@ class Bench:
         self.stale = effects is None
         for effect in effects or []:
             self.effects.append(effect)
-            if isinstance(effect, ClearGroup | StartGroup | StopGroup):
+            if isinstance(effect, ClearGroup | StartGroup | StopGroup | RestartResources):
                 self.op = effect.op
         return self
 
@@ -89,7 +99,7 @@ def bench(state: Custody) -> Bench:
         Custody.STOPPED: lambda: it.obey(it.group.stopped(it.op)),
         Custody.CLAIMING: it.step,
         Custody.STARTING: lambda: it.hear().step().step(),  # Then its lease begins.
-        Custody.HELD: lambda: it.obey(it.group.started(it.op)),
+        Custody.HELD: lambda: it.obey(it.group.started(it.op, it.now)),
         Custody.STOPPING: lambda: it.hear(want=True).step(THERE),
         Custody.UNCLEAN: lambda: it.obey(it.group.stop_failed(it.op, "httpd", "exit code 1")),
     }
@@ -104,12 +114,38 @@ def bench(state: Custody) -> Bench:
 
 def done(it: Bench) -> None:
     starting = it.group.custody is Custody.STARTING
-    it.obey(it.group.started(it.op) if starting else it.group.stopped(it.op))
+    it.obey(it.group.started(it.op, it.now) if starting else it.group.stopped(it.op))
 
 
 def failed(it: Bench) -> None:
-    verb = it.group.start_failed if it.group.custody is Custody.STARTING else it.group.stop_failed
-    it.obey(verb(it.op, "httpd", "exit code 1"))
+    if it.group.custody is Custody.STARTING:
+        it.obey(it.group.start_failed(it.op, "httpd", "exit code 1", it.now))
+    else:
+        it.obey(it.group.stop_failed(it.op, "httpd", "exit code 1"))
+
+
+def found_dead(it: Bench) -> None:
+    it.obey(it.group.looked(DEAD, it.now))
+
+
+def restarting(it: Bench) -> Bench:
+    """Let httpd be found dead, and note what follows."""
+    found_dead(it)
+    it.effects.clear()
+    return it
+
+
+def restart_failed(it: Bench, *, stuck: bool) -> None:
+    failure = GroupRestartFailed(it.op, it.group.name, "httpd", "exit code 1", stuck)
+    it.obey(it.group.restart_failed(failure, it.now))
+
+
+def found_dead_too_often(it: Bench) -> None:
+    for _ in range(it.group.spec.recovery.restarts):
+        found_dead(it)
+        it.obey(it.group.restarted(it.op, it.now))
+    it.effects.clear()
+    found_dead(it)
 
 
 def other_resources(it: Bench) -> None:
@@ -136,8 +172,16 @@ STIMULI: dict[str, Callable[[Bench], object]] = {
     "other resources configured": other_resources,
     "agent done": done,
     "agent failed": failed,
-    "outcome of an old order": lambda it: it.obey(it.group.started(0)),
-    "resource found dead": lambda it: it.obey(it.group.resource_failed("httpd", "gone")),
+    "outcome of an old order": lambda it: it.obey(it.group.started(0, it.now)),
+    "resource found dead": found_dead,
+    "resource found dead too often": found_dead_too_often,
+    "restart done": lambda it: it.obey(restarting(it).group.restarted(it.op, it.now)),
+    "restart failed": lambda it: restart_failed(restarting(it), stuck=False),
+    "restart failed, nothing stops": lambda it: restart_failed(restarting(it), stuck=True),
+    "restarting, stronger owner heard": lambda it: restarting(it).hear(Custody.HELD, 9).step(THERE),
+    "restarting, placed there, it wants": lambda it: restarting(it).hear(want=True).step(THERE),
+    "restarting, this node leaves": lambda it: restarting(it).step(leaving=True),
+    "restarting, agent done": lambda it: done(restarting(it)),
     "kernel let the lease go": lambda it: (
         it.wait(milliseconds(200)).obey(it.group.lapsed("")).step()
     ),

@@ -7,7 +7,7 @@ import pytest
 from core_beats import WEB
 from core_solo import HERE, THEIRS, THERE, THIRD, Solo, configured
 
-from twinbeat.core.beat import Custody, Life
+from twinbeat.core.beat import Bar, Custody, Life
 from twinbeat.core.effects import ProveDead, StartGroup, What
 from twinbeat.core.events import PeerProvenDead, ProofFailed
 from twinbeat.core.model import Proof
@@ -151,10 +151,10 @@ def test_of_two_that_hold_nothing_the_preferred_node_comes_first(
 ) -> None:
     solo = Solo(configured(Proof.FENCE), node)
     for group in solo.engine.groups.values():
-        group.failed = "not yet"
+        group.recovery.bar = Bar()
     solo.until(1000, Custody.STOPPED, other)
     for group in solo.engine.groups.values():
-        group.failed = None
+        group.recovery.bar = None
     assert solo.until(9000).at(ProveDead) == [at]
 
 

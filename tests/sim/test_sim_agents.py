@@ -1,8 +1,8 @@
 """How agents behave; the expected instants are sums of the fixed times of sim_worlds."""
 
-from sim_worlds import ONE, WEB, Notes, let_pass, raised, settled
+from sim_worlds import ONE, TWO, WEB, Notes, let_pass, raised, settled
 
-from twinbeat.core.events import ResourceLooked
+from twinbeat.core.events import HandoverRequested, ResourceLooked
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.nature import START
 
@@ -38,7 +38,7 @@ def test_a_stop_that_hangs_goes_on_when_it_is_let_go() -> None:
     world = settled()
     node = world.nodes[ONE]
     node.agents.stops[WEB] = Conduct.HANGS
-    node.tell(ResourceLooked(WEB, "httpd", running=False, why="gone", sure=True))
+    node.tell(HandoverRequested(1, WEB, TWO))
     let_pass(world, 5000)
     assert node.kernel.runs(WEB)
     node.agents.stops.clear()
@@ -52,7 +52,7 @@ def test_a_stop_that_hangs_for_longer_than_its_timeout_has_failed() -> None:
     world.watch(notes)
     node = world.nodes[ONE]
     node.agents.stops[WEB] = Conduct.HANGS
-    node.tell(ResourceLooked(WEB, "httpd", running=False, why="gone", sure=True))
+    node.tell(HandoverRequested(1, WEB, TWO))
     let_pass(world, 61_000)  # The timeout of a resource is a minute.
     assert any("httpd did not stop: it did not end within 1 min" in line for line in notes.lines)
 

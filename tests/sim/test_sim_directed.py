@@ -335,8 +335,9 @@ def stop_failure_forgotten() -> bool:
 
 @schedule
 def failure_forgotten() -> bool:
-    """A resource fails on node1: another node is tried, not the same again."""
+    """A resource ends on node1 and does not start there again: another node is tried then."""
     stage = Stage()
+    stage.node1.agents.starts[None] = Conduct.FAILS
     stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
     stage.run(1000)
     return stage.serving() == [NODE2] and not stage.said()

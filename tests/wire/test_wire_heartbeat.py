@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinbeat.core.beat import CLUSTER, Ack, Beat, Custody, GroupView, Life, Pin, Switch
+from twinbeat.core.beat import CLUSTER, Ack, Bar, Beat, Custody, GroupView, Life, Pin, Switch
 from twinbeat.core.model import Key, Keyring
-from twinbeat.core.units import MS, US, Duration, GroupName, NodeName, milliseconds
+from twinbeat.core.units import MS, US, Duration, GroupName, NodeName, milliseconds, seconds
 from twinbeat.wire.codec import decode, encode, encode_classic
 from twinbeat.wire.heartbeat import Envelope, pack, unpack
 from twinbeat.wire.message import Message, Reason, WireError
 
 NODE1, NODE2 = NodeName("node1.example.com"), NodeName("node2.example.com")
 WEB = GroupName("192.168.0.140")
+DISK = GroupName("Filesystem::/dev/sdb1::/srv::ext4")
 ENVELOPE = Envelope(bytes(range(16)), 0x6B03C506, "0.26 0.47 0.23 5/103 33", 3)
 KEYS = Keyring(1, {1: Key(1, "sha256", b"correct-horse-battery-staple")})
 
@@ -26,14 +27,14 @@ FULL = Beat(
     lease=milliseconds(950),
     acks={NODE2: Ack(Life(0x6B03C50A, 0x0000BEEF00000001), 0x1A0, hears=True, age_ms=12)},
     groups={
-        WEB: GroupView(Custody.HELD, 7, 0, want=True, failed=False, pin=Pin(3, NODE1)),
-        GroupName("Filesystem::/dev/sdb1::/srv::ext4"): GroupView(
-            Custody.UNCLEAN, 9, 1, want=True, failed=True
+        WEB: GroupView(Custody.HELD, 7, 0, want=True, pin=Pin(3, NODE1), cleared=4),
+        DISK: GroupView(
+            Custody.UNCLEAN, 9, 1, want=True, bar=Bar(seconds(600), "httpd, 2 of 3: 100%")
         ),
     },
     standby={NODE1: Switch(1, False), NODE2: Switch(4, True)},
     maintenance={CLUSTER: Switch(2, True), NODE2: Switch(1, False)},
-    unclean=frozenset({(WEB, NODE2), (GroupName("Filesystem::/dev/sdb1::/srv::ext4"), NODE1)}),
+    unclean=frozenset({(WEB, NODE2), (DISK, NODE1)}),
     leaving=True,
     digest="a1b2c3d4",
     macs=frozenset({bytes.fromhex("02000a4d0001"), bytes.fromhex("02000a4d0002")}),
@@ -47,9 +48,9 @@ def rejection(message: Message) -> WireError:
     return caught.value
 
 
-def changed(name: str, value: str | bytes | None) -> Message:
-    """Return the message of FULL with one field changed, or without it."""
-    fields = [field for field in pack(FULL, ENVELOPE) if value is not None or field[0] != name]
+def changed(name: str, value: str | bytes | None, of: Beat = FULL) -> Message:
+    """Return the message of a beat with one field changed, or without it."""
+    fields = [field for field in pack(of, ENVELOPE) if value is not None or field[0] != name]
     return Message([(n, value if n == name and value is not None else v) for n, v in fields])
 
 
@@ -66,6 +67,8 @@ def test_what_a_beat_looks_like_on_the_wire() -> None:
             "192.168.0.140,held,7,0,w,3@node1.example.com"
             " Filesystem::/dev/sdb1::/srv::ext4,unclean,9,1,wf,0@",
         ),
+        ("tb_bar", "Filesystem::/dev/sdb1::/srv::ext4,600000,httpd%2c%202%20of%203:%20100%25"),
+        ("tb_clr", "192.168.0.140,4"),
         ("tb_sby", "node1.example.com,1,off node2.example.com,4,on"),
         ("tb_mnt", "*,2,on node2.example.com,1,off"),
         (
@@ -99,6 +102,12 @@ def test_a_quiet_beat_carries_no_empty_field() -> None:
     message = pack(quiet, ENVELOPE)
     assert [name for name, _ in message if name.startswith("tb")] == ["tb"]
     assert unpack(message) == quiet
+
+
+def test_a_failure_of_which_no_more_is_said_is_still_one() -> None:
+    """A sender that says `f` alone is barred for a time that is not known."""
+    message = changed("tb_bar", None)
+    assert unpack(message).groups[DISK].bar == Bar()
 
 
 def test_a_plain_heartbeat_status_is_a_peer_of_version_0() -> None:
@@ -137,7 +146,9 @@ def test_node_names_are_lower_case_and_group_names_as_written() -> None:
     assert beat.node == NODE1
     acks = unpack(changed("tb_ack", "NODE2.example.com,1.2,3,n,4")).acks
     assert acks == {NODE2: Ack(Life(1, 2), 3, hears=False, age_ms=4)}
-    groups = unpack(changed("tb_grp", "IPaddr2::10.0.0.1,stopped,0,0,-,1@NODE2.example.com")).groups
+    plain = replace(FULL, groups={WEB: GroupView(Custody.HELD, 7, 0)})
+    written = "IPaddr2::10.0.0.1,stopped,0,0,-,1@NODE2.example.com"
+    groups = unpack(changed("tb_grp", written, plain)).groups
     assert groups == {
         GroupName("IPaddr2::10.0.0.1"): GroupView(Custody.STOPPED, 0, 0, pin=Pin(1, NODE2))
     }
@@ -181,6 +192,14 @@ REJECTED = [
     ("tb_grp", f"{'g' * 256},held,1,0,-,0@", Reason.BAD_NAME),
     ("tb_grp", "g,held,1,0,-,0@ g,held,2,0,-,0@", Reason.BAD_FIELD),
     ("tb_grp", TOO_MANY_GROUPS, Reason.TOO_MANY),
+    *[
+        ("tb_bar", n, Reason.BAD_FIELD)
+        for n in ("g,1,why", f"{WEB},1,why", "g,1", f"{DISK},1,a\tb")
+    ],
+    *[("tb_bar", f"{DISK},{n},why", Reason.BAD_NUMBER) for n in ("", "-1", "86400001", "1.5")],
+    ("tb_bar", f"{DISK},1,{'w' * 641}", Reason.BAD_FIELD),
+    *[("tb_clr", n, Reason.BAD_FIELD) for n in ("g,1", f"{WEB}", f"{WEB},1 {WEB},2")],
+    *[("tb_clr", f"{WEB},{n}", Reason.BAD_NUMBER) for n in ("", "-1", "x")],
     *[(field, "a,1,maybe", Reason.BAD_FIELD) for field in ("tb_sby", "tb_mnt")],
     *[(field, "a,x,on", Reason.BAD_NUMBER) for field in ("tb_sby", "tb_mnt")],
     ("tb_bad", "g", Reason.BAD_FIELD),
@@ -220,7 +239,7 @@ def test_a_two_node_beat_with_every_field_at_work_fits_one_ethernet_frame() -> N
 def test_even_names_of_100_bytes_fit() -> None:
     """One group, both nodes named wherever a node can be named in an ordinary beat."""
     one, two = NodeName("a" * 100), NodeName("b" * 100)
-    view = GroupView(Custody.STOPPING, 10**6, 1, want=True, failed=True, pin=Pin(1000, two))
+    view = GroupView(Custody.STOPPING, 10**6, 1, want=True, bar=Bar(), pin=Pin(1000, two))
     beat = replace(
         FULL,
         node=one,
@@ -246,6 +265,8 @@ switches = st.builds(Switch, counters, st.booleans())
 pins = st.builds(Pin, counters, node_names | st.just(NodeName("")))
 spans = st.integers(10_000, 3_600_000_000).map(lambda us: Duration(us * US))
 
+sentences = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=160)
+bars = st.none() | st.builds(Bar, st.integers(0, 86_400_000).map(milliseconds), sentences)
 
 beats = st.builds(
     Beat,
@@ -264,7 +285,7 @@ beats = st.builds(
         group_names,
         st.builds(
             GroupView, st.sampled_from(Custody), counters, st.integers(0, 255), st.booleans(),
-            st.booleans(), pins,
+            bars, pins, st.integers(0, 10**18 - 1),
         ),
         max_size=4,
     ),

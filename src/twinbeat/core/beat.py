@@ -68,6 +68,15 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """A group failed on its sender, which is no candidate for a while."""
+
+    span: Duration = Duration(0)
+    """For how long in all; 0: until an operator lifts it, or not said."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupView:
     """One group as its sender publishes it."""
 
@@ -77,9 +86,16 @@ class GroupView:
     """The sender's place in its configured order of nodes for the group; 0 is preferred."""
     want: bool = False
     """Whether the sender's own placement names the sender and it could start the group now."""
-    failed: bool = False
-    """Whether the group failed on the sender, which is then no candidate until cleaned up."""
+    bar: Bar | None = None
+    """Why the sender is no candidate for now, when the group failed there."""
     pin: Pin = Pin()
+    cleared: int = 0
+    """How often operators had failures forgotten: the highest counter wins everywhere."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the group failed on the sender of late."""
+        return self.bar is not None
 
     def strength(self, node: NodeName) -> tuple[int, int, tuple[int, ...]]:
         """Return what decides between two claims or owners: term, then rank, then lower name."""

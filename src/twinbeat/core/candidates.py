@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import orders
-from .beat import Custody, Switch
+from .beat import Bar, Custody, Switch
 from .group import Group
 from .liveness import Liveness
 from .membership import Membership
 from .placement import Candidate, Placement, place
-from .units import Duration, Instant, NodeName
+from .units import Duration, Instant, NodeName, readable
 
 _BARRED_BY = {
     Liveness.UNHEARD: "not heard yet",
@@ -64,8 +64,8 @@ def void_pin(group: Group, beliefs: Beliefs) -> str | None:
     peer = beliefs.members.peers.get(node)
     if orders.is_on(beliefs.standby, node):
         return f"{node} is in standby"
-    if _failed_on(node, group, beliefs.members):
-        return f"it failed on {node}"
+    if (bar := bar_of(group, node, beliefs.members)) is not None:
+        return f"it failed on {node}: {bar.why}" if bar.why else f"it failed on {node}"
     if peer is not None and peer.gone:
         return f"{node} is {peer.liveness}"
     if node == beliefs.members.me and beliefs.leaving:
@@ -75,12 +75,13 @@ def void_pin(group: Group, beliefs: Beliefs) -> str | None:
     return None
 
 
-def _failed_on(node: NodeName, group: Group, members: Membership) -> bool:
+def bar_of(group: Group, node: NodeName, members: Membership) -> Bar | None:
+    """Return what bars a node for a group that failed there, or None."""
     if node == members.me:
-        return group.failed is not None
+        return group.recovery.bar
     peer = members.peers.get(node)
     view = None if peer is None else peer.view(group.name)
-    return view is not None and view.failed
+    return None if view is None else view.bar
 
 
 def candidate(
@@ -115,7 +116,7 @@ def candidate(
 def _own_bar(group: Group, beliefs: Beliefs) -> str | None:
     if beliefs.leaving:
         return "leaving"
-    return None if group.failed is None else f"marked failed ({group.failed})"
+    return _barred(group.recovery.bar)
 
 
 def _peer_bar(group: Group, node: NodeName, members: Membership) -> str | None:
@@ -126,4 +127,11 @@ def _peer_bar(group: Group, node: NodeName, members: Membership) -> str | None:
         return _BARRED_BY[peer.liveness]
     if peer.beat is not None and peer.beat.leaving:
         return "leaving"
-    return "marked failed" if _failed_on(node, group, members) else None
+    return _barred(bar_of(group, node, members))
+
+
+def _barred(bar: Bar | None) -> str | None:
+    if bar is None:
+        return None
+    span = f" for {readable(bar.span)}" if bar.span else ""
+    return f"barred{span}: {bar.why}" if bar.why else f"barred{span}, it failed there"

@@ -67,6 +67,6 @@ def why_claimed(
         silence = readable(Duration(peer.silence(now, members.awake)))
         return f"{peer.node} is dead: nothing was heard of it for {silence}"
     view = peer.view(group)
-    if view is not None and view.failed:
-        return f"it failed on {peer.node}"
+    if view is not None and view.bar is not None:
+        return f"it failed on {peer.node}" + (f": {view.bar.why}" if view.bar.why else "")
     return f"{peer.node} released it: {because}"

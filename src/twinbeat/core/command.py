@@ -12,12 +12,15 @@ from .candidates import present_owner
 from .effects import Effect, Record, Reply, What
 from .events import (
     CleanupRequested,
+    ClearRequested,
+    ConfirmRequested,
     FailbackRequested,
     HandoverRequested,
     MaintenanceRequested,
     StandbyRequested,
 )
 from .group import Group
+from .proofs import heard_by
 from .units import GroupName, NodeName
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ Command = (
     | StandbyRequested
     | MaintenanceRequested
     | CleanupRequested
+    | ClearRequested
+    | ConfirmRequested
 )
 
 _BY_OPERATOR = "an operator said so"
@@ -52,6 +57,10 @@ def obey(engine: "Engine", command: Command) -> list[Effect]:
                 effects = _maintain(engine, node, on)
             case CleanupRequested(_, name, node):
                 effects = _clean_up(engine, name, node)
+            case ClearRequested(_, name):
+                effects = _clear(engine, name)
+            case ConfirmRequested(_, node):
+                effects = _confirm(engine, node)
     except RefusedError as refusal:
         return [Reply(command.request, str(refusal))]
     return [*effects, Reply(command.request)]
@@ -75,6 +84,9 @@ def adopt(engine: "Engine", beat: Beat) -> list[Effect]:
             group.pin = view.pin
             pinned = {"to": view.pin.node or None}
             out.append(Record(What.PIN_CHANGED, said, group.name, evidence=pinned))
+        if view is not None and view.cleared > group.cleared:
+            group.cleared = view.cleared
+            out.extend(group.recovery.clear(said))
     return out
 
 
@@ -130,13 +142,43 @@ def _clean_up(engine: "Engine", name: GroupName, node: NodeName) -> list[Effect]
     _known(engine, [node])
     told = Record(What.CLEANED_UP, _BY_OPERATOR, name, node)
     if node == engine.me:
-        group.failed = None
+        group.recovery.clear(_BY_OPERATOR)
         return [told, *(group.clear() if group.custody is Custody.UNCLEAN else [])]
     if engine.members.peers[node].heard:
         raise RefusedError(f"{node} is up: run the clean-up there, so that it is probed")
     if not engine.members.vouch(name, node):
         raise RefusedError(f"{name} is not known to be unclean on {node}")
     return [told]
+
+
+def _clear(engine: "Engine", name: GroupName | None) -> list[Effect]:
+    groups = engine.groups.values() if name is None else [_group(engine, name)]
+    out: list[Effect] = []
+    for group in groups:
+        group.cleared += 1
+        out.extend(group.recovery.clear(_BY_OPERATOR))
+    return out
+
+
+def _confirm(engine: "Engine", node: NodeName) -> list[Effect]:
+    """Take an operator's word that a node which nobody hears is off."""
+    _known(engine, [node])
+    if node == engine.me:
+        raise RefusedError("that is this node, and it is up")
+    peer = engine.members.peers[node]
+    if peer.heard:
+        raise RefusedError(f"{node} is up: its heartbeats are heard here")
+    if (other := heard_by(peer, engine.members)) is not None:
+        raise RefusedError(f"{node} is up: {other} hears its heartbeats")
+    out: list[Effect] = []
+    engine.members.proof.vouch(peer, out)
+    unclean = [name for name in engine.groups if node in engine.members.unclean_nodes(name)]
+    if not out and not unclean:
+        raise RefusedError(f"nothing waits for a word on {node}: it is {peer.liveness}")
+    for name in engine.groups:
+        engine.members.vouch(name, node)
+    lifted = f"an operator confirmed that {node} is off"
+    return [*out, *(Record(What.CLEANED_UP, lifted, name, node) for name in unclean)]
 
 
 def _group(engine: "Engine", name: GroupName) -> Group:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from . import orders
 from .beat import Beat
 from .command import adopt, obey
-from .effects import Effect, Obey, Record, Reply, What
+from .effects import Effect, Obey, Record, What
 from .events import (
     ArbiterAnswered,
     ArbiterFailed,
     BeatReceived,
-    ClearRequested,
-    ConfirmRequested,
     Event,
     GroupFound,
     GroupRestarted,
@@ -55,21 +53,27 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             return engine.members.connectivity.answered(node, now, out)
         case TimePassed():
             engine.members.time_passed(now, out)
+            for group in engine.groups.values():
+                group.recovery.time_passed(now, out)
             return bool(out)
         case Started():
             _start(engine, out)
         case GroupStarted(op, name):
-            _outcome(engine, name, lambda group: group.started(op), out)
+            _outcome(engine, name, lambda group: group.started(op, now), out)
         case GroupStartFailed(op, name, resource, why):
-            _outcome(engine, name, lambda group: group.start_failed(op, resource, why), out)
+            _outcome(engine, name, lambda group: group.start_failed(op, resource, why, now), out)
         case GroupStartLate(op, name):
             _outcome(engine, name, lambda group: group.start_late(op), out)
         case GroupStopped(op, name):
             _outcome(engine, name, lambda group: group.stopped(op), out)
         case GroupStopFailed(op, name, resource, why):
             _outcome(engine, name, lambda group: group.stop_failed(op, resource, why), out)
-        case ResourceLooked(name, resource, running=False, why=why, sure=True):
-            _outcome(engine, name, lambda group: group.resource_failed(resource, why), out)
+        case ResourceLooked(name):
+            _outcome(engine, name, lambda group: group.looked(event, now), out)
+        case GroupRestarted(op, name):
+            _outcome(engine, name, lambda group: group.restarted(op, now), out)
+        case GroupRestartFailed(_, name):
+            _outcome(engine, name, lambda group: group.restart_failed(event, now), out)
         case LeaseLapsed(name, why):
             _outcome(engine, name, lambda group: group.lapsed(why), out)
         case LinkChanged():
@@ -90,13 +94,9 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             return False
         case ShutdownRequested():
             _shut_down(engine, out)
-        case ResourceLooked():
-            return False
-        case GroupFound() | GroupRestarted() | GroupRestartFailed():
+        case GroupFound():
             engine.drop("stale outcome")
             return False
-        case ClearRequested(request) | ConfirmRequested(request):
-            out.append(Reply(request, "this node cannot do that yet"))
         case command:
             out.extend(obey(engine, command))
     return True
@@ -136,9 +136,22 @@ def _take_beat(
     engine.voice.hear(earlier, beat, judged_anew=peer.liveness is not was)
     if beat.macs != (earlier.macs if earlier is not None else frozenset()):
         out.append(Obey(engine.members.macs))
+    _note_bars(engine, beat, earlier, now)
     _outgrow(engine, beat, out)
     out.extend(adopt(engine, beat))
     return True
+
+
+def _note_bars(engine: "Engine", beat: Beat, earlier: Beat | None, now: Instant) -> None:
+    """Note since when a peer is barred for groups: it says for how long in all."""
+    before = {} if earlier is None else earlier.groups
+    for group in engine.groups.values():
+        view, was = beat.groups.get(group.name), before.get(group.name)
+        bar = None if view is None else view.bar
+        if bar is None:
+            group.bars_heard.pop(beat.node, None)
+        elif was is None or was.bar != bar:
+            group.bars_heard[beat.node] = now
 
 
 def _outgrow(engine: "Engine", beat: Beat, out: list[Effect]) -> None:

@@ -112,6 +112,15 @@ class Fencing(PeerProof):
             self._confirm(peer, case, now, out)
         return True
 
+    def vouch(self, peer: PeerWatch, out: list[Effect]) -> None:
+        """An operator says what the device would: an order that is under way is not needed."""
+        self._cases.pop(peer.node, None)
+        self._barred.discard(peer.node)
+        self._confirmed[peer.node] = (peer.life, peer.seq)
+        evidence = {"generation": peer.life.generation}
+        why = "an operator confirmed that it is off"
+        out.append(Record(What.FENCING_CONFIRMED, why, peer=peer.node, evidence=evidence))
+
     def next_deadline(self) -> Instant:
         """Return when the next order is due, or one that is under way is given up."""
         deadlines = (

@@ -16,18 +16,21 @@ from .effects import (
     ClearGroup,
     Effect,
     Record,
+    RestartResources,
     Silence,
     StartGroup,
     StopGroup,
     What,
 )
+from .events import GroupRestartFailed, ResourceLooked
 from .grounds import World, bar, bar_here, release_reason
 from .meeting import Meeting
 from .membership import Membership
 from .model import GroupSpec
 from .proofs import Wish
+from .recovery import Recovery
 from .serving import Serving
-from .units import NEVER, GroupName, Instant, NodeName
+from .units import GroupName, Instant, NodeName
 
 
 class Group:
@@ -38,12 +41,15 @@ class Group:
         self.me = me
         self.custody = Custody.UNKNOWN
         self.term = 0
-        self.failed: str | None = None
-        """Why it failed here, until an operator cleans up."""
+        self.recovery = Recovery(spec)
         self.pin = Pin()
         self.want = False
         self.removed = False
         """The configuration no longer has it: stop it, then forget it."""
+        self.cleared = 0
+        """How often operators had its failures forgotten, on whatever node."""
+        self.bars_heard: dict[NodeName, Instant] = {}
+        """When a peer was first heard to be barred, of those that are."""
         self.waiting: tuple[str, ...] = ()
         """What a claim still waits for."""
         self.wish = Wish(group=spec.name, custody=Custody.UNKNOWN)
@@ -55,6 +61,7 @@ class Group:
         self._claim_seq = 0
         self._ready = False
         """Whether the claim waits for nothing but a third party's word."""
+        self._homeless_told = False
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
         self._meeting = Meeting(spec.name)
@@ -83,8 +90,9 @@ class Group:
             term=self.term,
             rank=self.rank,
             want=self.want,
-            failed=self.failed is not None,
+            bar=self.recovery.bar,
             pin=self.pin,
+            cleared=self.cleared,
         )
 
     # Orders that come from outside the step.
@@ -100,26 +108,31 @@ class Group:
         """Take over a changed configuration; other resources make a running group stop first."""
         self.removed = False
         if spec.resources == self.spec.resources or not self.custody.holds:
-            self.spec, self._respec = spec, None
+            self._adopt(spec)
         else:
             self._respec = spec
 
+    def _adopt(self, spec: GroupSpec) -> None:
+        self.spec, self._respec = spec, None
+        self.recovery.adopt(spec)
+
     # Outcomes of orders.
 
-    def started(self, op: int) -> list[Effect] | None:
+    def started(self, op: int, now: Instant) -> list[Effect] | None:
         """Every resource runs; None when the outcome is stale (so for all outcomes)."""
         if op != self._op or self.custody is not Custody.STARTING:
             return None
         self.custody = Custody.HELD
+        self.recovery.started(now)
         evidence = {"from": self.last_owner, "cause": self.cause, "term": self.term}
         self.last_owner = self.me
         return [Record(What.GROUP_HELD, "every resource is started", self.name, None, evidence)]
 
-    def start_failed(self, op: int, resource: str, why: str) -> list[Effect] | None:
-        """A resource did not start: stop the rest, and be no candidate until cleaned up."""
+    def start_failed(self, op: int, resource: str, why: str, now: Instant) -> list[Effect] | None:
+        """A resource did not start: stop the rest, and be no candidate for a while."""
         if op != self._op or self.custody is not Custody.STARTING:
             return None
-        return self._fail(resource, f"{resource} did not start: {why}")
+        return self._fail(resource, f"{resource} did not start: {why}", now)
 
     def start_late(self, op: int) -> list[Effect] | None:
         """This node was away between the decision and the deed, for longer than the right lasts."""
@@ -130,11 +143,28 @@ class Group:
         why = "this node was away before it could start it: the right to it has lapsed"
         return [Silence(self.name), Record(What.GROUP_CLAIM_ENDED, why, self.name)]
 
-    def resource_failed(self, resource: str, why: str) -> list[Effect] | None:
-        """A resource of the held group does not run any more."""
-        if self.custody is not Custody.HELD:
+    def looked(self, look: ResourceLooked, now: Instant) -> list[Effect] | None:
+        """A resource of the held group was looked at."""
+        if self.custody is not Custody.HELD or not self.recovery.watches(look.resource):
             return None
-        return self._fail(resource, f"{resource} failed: {why}")
+        out: list[Effect] = []
+        why = self.recovery.look(look, now, out)
+        return out if why is None else self._restart(look.resource, why, now)
+
+    def restarted(self, op: int, now: Instant) -> list[Effect] | None:
+        """What was to be restarted runs again."""
+        if op != self._op or not self.recovery.restarting:
+            return None
+        return self.recovery.restarted(now)
+
+    def restart_failed(self, failure: GroupRestartFailed, now: Instant) -> list[Effect] | None:
+        """What was to be restarted did not stop, which ends it, or did not start again."""
+        if failure.op != self._op or not self.recovery.restarting:
+            return None
+        resource, why = failure.resource, failure.why
+        if failure.stuck:
+            return self._fail(resource, f"{resource} did not stop for its restart: {why}", now)
+        return self._restart(resource, f"{resource} did not start again: {why}", now)
 
     def stopped(self, op: int) -> list[Effect] | None:
         """Nothing of the group runs here."""
@@ -144,7 +174,7 @@ class Group:
         self.custody = Custody.STOPPED
         self.serving.end()
         if self._respec is not None:
-            self.spec, self._respec = self._respec, None
+            self._adopt(self._respec)
         why = "nothing of it was left running" if clearing else "every resource is stopped"
         return [Record(What.GROUP_STOPPED, why, self.name)]
 
@@ -170,7 +200,7 @@ class Group:
     def step(self, world: World) -> list[Effect]:
         """Do what the world asks for now; nothing when nothing changed."""
         self._ready = False
-        out = self._step(world)
+        out = [*self._step(world), *self._homeless(world)]
         concerned = not self.custody.holds and bar_here(self, world) is None
         doubts = world.members.in_doubt(self.name) if concerned else []
         self.wish = Wish(
@@ -207,11 +237,22 @@ class Group:
         return []
 
     def next_deadline(self, members: Membership, now: Instant) -> Instant:
-        """Return when it must be served otherwise only because time passed."""
+        """Return when it must be served otherwise, or may come back, only because time passed."""
         if not self.custody.owns or self.serving.until <= now:
-            return NEVER
+            return self.recovery.until
         quiet = [at for peer in members if (at := peer.quiet_at(members.awake)) > now]
-        return min([self.serving.until, *quiet])
+        return min([self.recovery.until, self.serving.until, *quiet])
+
+    def _homeless(self, world: World) -> list[Effect]:
+        """Tell once that no node can run the group, when nobody has anything left of it."""
+        if not world.placement.nowhere:
+            self._homeless_told = False
+            return []
+        held = self.custody.holds or world.members.holder(self.name) is not None
+        if self._homeless_told or held or world.leaving:
+            return []
+        self._homeless_told = True
+        return [Record(What.GROUP_NOWHERE, "; ".join(world.placement.reasons), self.name)]
 
     def _consider_claim(self, world: World) -> list[Effect]:
         why = bar(self, world)
@@ -260,7 +301,7 @@ class Group:
         reason = release_reason(self, world)
         if reason is None:
             return out + self._serve(world)
-        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), True
+        self._stop(world.now, gentle=True)
         evidence = {"to": world.placement.node}
         return [
             *out,
@@ -275,10 +316,10 @@ class Group:
             held = self.custody is Custody.HELD
             return self._meeting.stay(mine, world.members, held=held)
         because, by = ousted.because, ousted.by
-        met = (
-            [] if by is None else [Record(What.GROUP_MET, because, self.name, by, ousted.evidence)]
-        )
-        return [*met, *self._stop_hard(because, by)]
+        stop = self._stop_hard(because, world.now, by)
+        if by is None:
+            return stop
+        return [Record(What.GROUP_MET, because, self.name, by, ousted.evidence), *stop]
 
     def _yield(self, world: World) -> list[Effect]:
         """While stopping by plan: a stronger owner silences the addresses before their turn."""
@@ -294,14 +335,23 @@ class Group:
         """Serve from `starting` on: an address does not wait for the scripts behind it."""
         return self.serve(world.members, self.view(), world.now, world.next_seq)
 
-    def _fail(self, resource: str, because: str) -> list[Effect]:
-        self.failed = because
-        failed = Record(What.GROUP_FAILED, because, self.name, None, {"resource": resource})
-        return [failed, *self._stop_hard(because)]
+    def _restart(self, resource: str, why: str, now: Instant) -> list[Effect]:
+        """Restart a resource where it runs while attempts are left: the group stays held."""
+        out: list[Effect] = []
+        if not self.recovery.attempt(resource, why, now, out):
+            return self._fail(resource, why, now)
+        self._op = self._next_op()
+        return [RestartResources(self._op, self.name, self.recovery.restarting), *out]
 
-    def _stop_hard(self, because: str, to: NodeName | None = None) -> list[Effect]:
+    def _fail(self, resource: str, why: str, now: Instant) -> list[Effect]:
+        """Stop the group here, and be no candidate for it for a while."""
+        out: list[Effect] = []
+        because = self.recovery.set_bar(resource, why, now, out)
+        return [*out, *self._stop_hard(because, now)]
+
+    def _stop_hard(self, because: str, now: Instant, to: NodeName | None = None) -> list[Effect]:
         """Silence the addresses at once, then stop everything."""
-        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), False
+        self._stop(now, gentle=False)
         self._meeting.forget()
         self.serving.end()
         return [
@@ -309,3 +359,7 @@ class Group:
             StopGroup(self._op, self.name),
             Record(What.GROUP_STOPPING, because, self.name, to, {"to": to}),
         ]
+
+    def _stop(self, now: Instant, *, gentle: bool) -> None:
+        self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), gentle
+        self.recovery.ended(now)

@@ -35,6 +35,8 @@ class Placement:
     node: NodeName | None
     reasons: tuple[str, ...]
     review_in: Duration | None = None
+    nowhere: Mapping[NodeName, str] = field(default_factory=dict)
+    """When there is no node that can run it: of each what speaks against it."""
 
 
 def place(
@@ -52,10 +54,11 @@ def place(
     if frozen is not None:
         where = f"it stays on {owner}" if owner else "nobody starts it"
         return Placement(node=owner, reasons=(f"{frozen}: {where}",))
-    barred = tuple(f"{n} is {c.barred}" for n, c in candidates.items() if c.barred is not None)
+    against = {n: c.barred for n, c in candidates.items() if c.barred is not None}
+    barred = tuple(f"{node} is {why}" for node, why in against.items())
     able = [node for node in spec.nodes if candidates[node].barred is None]
     if not able:
-        return Placement(node=None, reasons=("no node can run it", *barred))
+        return Placement(node=None, reasons=("no node can run it", *barred), nowhere=against)
     if pin.node in able:
         return Placement(node=pin.node, reasons=(f"an operator moved it to {pin.node}", *barred))
     best = [node for node in able if candidates[node].unheard_by is None]

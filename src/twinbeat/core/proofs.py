@@ -41,15 +41,22 @@ class Wish:
     """Whether nothing else is missing for the start that this node claims."""
 
 
-def silent_everywhere(peer: PeerWatch, peers: Iterable[PeerWatch]) -> Verdict:
-    """Judge what every proof needs: silence here, and nobody heard who still hears the peer."""
-    if peer.liveness is not Liveness.SILENT:
-        return Verdict(False, f"{peer.node} is {peer.liveness}, not silent")
+def heard_by(peer: PeerWatch, peers: Iterable[PeerWatch]) -> NodeName | None:
+    """Return another peer that is heard and hears this one, or None."""
     for other in peers:
         if other is not peer and other.heard and other.beat is not None:
             ack = other.beat.acks.get(peer.node)
             if ack is not None and ack.hears:
-                return Verdict(False, f"{other.node} still hears {peer.node}")
+                return other.node
+    return None
+
+
+def silent_everywhere(peer: PeerWatch, peers: Iterable[PeerWatch]) -> Verdict:
+    """Judge what every proof needs: silence here, and nobody heard who still hears the peer."""
+    if peer.liveness is not Liveness.SILENT:
+        return Verdict(False, f"{peer.node} is {peer.liveness}, not silent")
+    if (other := heard_by(peer, peers)) is not None:
+        return Verdict(False, f"{other} still hears {peer.node}")
     return Verdict(True, f"{peer.node} is silent and nobody hears it")
 
 
@@ -106,6 +113,9 @@ class PeerProof:
 
     def take(self, outcome: Outcome, now: Instant, out: list[Effect]) -> bool | None:
         """Take in what came of an order; return whether it is news, None when it is stale."""
+
+    def vouch(self, peer: PeerWatch, out: list[Effect]) -> None:
+        """Take an operator's word that a peer which is not heard is off."""
 
     def next_deadline(self) -> Instant:
         """Return when time alone changes something here."""

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from . import orders
 from .beat import CLUSTER, Custody
-from .candidates import present_owner
+from .candidates import bar_of, present_owner
 from .connectivity import PingWatch
 from .exclusive import unproven
 from .group import Group
 from .liveness import Liveness, PeerWatch
 from .membership import Membership
-from .status import GroupStatus, LinkStatus, NodeStatus, Status
+from .status import BarStatus, GroupStatus, LinkStatus, NodeStatus, RestartStatus, Status
 from .units import Duration, Instant, LinkName, NodeName
 
 if TYPE_CHECKING:
@@ -103,7 +103,34 @@ def _group(engine: "Engine", group: Group, now: Instant) -> GroupStatus:
         pinned=group.pin.node or None,
         reasons=(() if placement is None else placement.reasons) + group.waiting,
         lease_remaining=Duration(left) if left > 0 else None,
+        bars=_bars(group, engine.members, now),
+        nowhere={} if placement is None else dict(placement.nowhere),
+        restarts=_restarts(group, now) if group.custody is Custody.HELD else None,
+        failures={n: h.failures for n, h in group.recovery.health.items() if h.failures},
         unproven=unproven(group.spec.resources, engine.model.proof),
+    )
+
+
+def _bars(group: Group, members: Membership, now: Instant) -> dict[NodeName, BarStatus]:
+    bars = {}
+    for node in group.spec.nodes:
+        bar = bar_of(group, node, members)
+        if bar is not None:
+            until = group.recovery.until
+            if node != members.me:
+                until = Instant(group.bars_heard.get(node, now) + bar.span)
+            left = Duration(max(0, until - now)) if bar.span else None
+            bars[node] = BarStatus(why=bar.why, left=left)
+    return bars
+
+
+def _restarts(group: Group, now: Instant) -> RestartStatus:
+    rules = group.spec.recovery
+    return RestartStatus(
+        under_way=group.recovery.restarting,
+        tried=group.recovery.attempts(now),
+        allowed=rules.restarts,
+        window=rules.window,
     )
 
 
@@ -149,7 +176,7 @@ def _flags(engine: "Engine") -> list[str]:
         if peer.liveness is Liveness.DEAF:
             flags.append(f"deaf: {peer.node}")
     for name, group in engine.groups.items():
-        if group.failed is not None:
+        if group.recovery.bar is not None:
             flags.append(f"failed: {name}")
         nodes = engine.members.unclean_nodes(name)
         own = [engine.me] if group.custody is Custody.UNCLEAN else []

@@ -30,6 +30,30 @@ class NodeStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BarStatus:
+    """A node on which a group failed, and which is no candidate for a while."""
+
+    why: str
+    """Empty: that node does not say."""
+    left: Duration | None
+    """How much longer at most; None: that node does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartStatus:
+    """How a group that this node holds is kept running here."""
+
+    under_way: tuple[str, ...]
+    """The resources that are being restarted."""
+    tried: int
+    """How many restarts count at present ..."""
+    allowed: int
+    """... of so many ..."""
+    window: Duration
+    """... within this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStatus:
     """One group, as this node sees it."""
 
@@ -45,6 +69,13 @@ class GroupStatus:
     reasons: tuple[str, ...]
     lease_remaining: Duration | None
     """What is left of this node's own lease; None when it serves nothing of the group."""
+    bars: dict[NodeName, BarStatus] = field(default_factory=dict)
+    nowhere: dict[NodeName, str] = field(default_factory=dict)
+    """When no node can run it: of each what speaks against it; else empty."""
+    restarts: RestartStatus | None = None
+    """None: this node does not hold it."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """How often resources failed here since that was last cleared; those that did alone."""
     unproven: str | None
     """What a takeover of its resources risks under this proof of death; None: nothing."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from twinbeat.core.model import ClusterModel, GroupSpec
-from twinbeat.core.status import GroupStatus, NodeStatus, Status
+from twinbeat.core.status import GroupStatus, NodeStatus, RestartStatus, Status
 from twinbeat.core.units import Duration, Instant, in_ms, readable
 
 from . import clock
@@ -69,7 +69,22 @@ def _group(group: GroupStatus) -> dict[str, object]:
         "pinned": group.pinned,
         "reasons": list(group.reasons),
         "lease_remaining_ms": _ms(group.lease_remaining),
+        "restarts": _restarts(group.restarts),
+        "bars": {
+            node: {"left_ms": _ms(bar.left), "why": bar.why} for node, bar in group.bars.items()
+        },
+        "nowhere": group.nowhere or None,
         "unproven": group.unproven,
+    }
+
+
+def _restarts(restarts: RestartStatus | None) -> dict[str, object] | None:
+    if restarts is None or not (restarts.tried or restarts.under_way):
+        return None
+    return {
+        "tried": restarts.tried,
+        "of": restarts.allowed,
+        "window_ms": in_ms(restarts.window),
     }
 
 

@@ -135,7 +135,7 @@ class Run:
             return True
         left = any(group.custody in _UNDER_WAY for group in engine.groups.values())
         for name, group in list(engine.groups.items()):
-            if group.failed is not None or group.custody is Custody.UNCLEAN:
+            if group.recovery.bar is not None or group.custody is Custody.UNCLEAN:
                 node.tell(CleanupRequested(self._request(), name, node.name))
                 left = True
         for switched in (*self.options.names, CLUSTER):

@@ -5,7 +5,7 @@ take what there is. Our fields, each a short text and left out when there is not
 
     tb      VERSION TOKEN LEASE           TOKEN 16 hexadecimal digits, LEASE in microseconds
     tb_ack  NODE,GENERATION.TOKEN,SEQ,y|n,AGE ...      y: heard; AGE in milliseconds
-    tb_grp  GROUP,CUSTODY,TERM,RANK,FLAGS,PIN@NODE ... FLAGS: w (wanted), f (failed) or -
+    tb_grp, tb_bar, tb_clr                groups: see groups.py
     tb_sby  NODE,COUNTER,on|off ...       standby
     tb_mnt  NODE,COUNTER,on|off ...       maintenance; * is the whole cluster
     tb_bad  GROUP,NODE ...                known unclean
@@ -24,16 +24,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
-from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Custody, GroupView, Life, Pin, Switch
+from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Life, Switch
 from twinbeat.core.units import MS, US, Duration, GroupName, NodeName
 
+from .groups import MAX_GROUPS, group_name, read_groups, write_groups
 from .message import Field, Message, Reason, WireError, shown
 from .words import (
-    MAX_GROUP_NAME,
     decimal,
     flag,
     hexadecimal,
-    legal_name,
     node_name,
     read_items,
     read_name,
@@ -46,16 +45,10 @@ STATUS_WORDS = ("init", "up", "active")
 SHORTEST, LONGEST = Duration(10 * MS), Duration(3_600_000 * MS)
 """What a peer may publish as its deadtime or lease: it is judged by these, so they are bounded."""
 MAX_NODES = 128
-MAX_GROUPS = 256
-MAX_RANK = 255
 MAX_DIGEST = 64
 MAX_MACS = 32
 MAX_PINGS = 64
 """Heartbeat's limit of links, of which every ping node is one."""
-
-_CUSTODIES = {custody.value: custody for custody in Custody}
-_FLAGS = {(False, False): "-", (True, False): "w", (False, True): "f", (True, True): "wf"}
-_FLAGS_READ = {text: flags for flags, text in _FLAGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +97,7 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
     if beat.acks:
         acks = [_write_ack(node, ack) for node, ack in beat.acks.items()]
         fields.append(("tb_ack", " ".join(acks)))
-    if beat.groups:
-        groups = [_write_group(name, view) for name, view in beat.groups.items()]
-        fields.append(("tb_grp", " ".join(groups)))
+    fields += write_groups(beat.groups)
     if beat.standby:
         fields.append(("tb_sby", _write_switches(beat.standby)))
     if beat.maintenance:
@@ -127,12 +118,6 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
 def _write_ack(node: NodeName, ack: Ack) -> str:
     life = f"{ack.life.generation:x}.{ack.life.token:016x}"
     return f"{write_name(node)},{life},{ack.seq:x},{'y' if ack.hears else 'n'},{ack.age_ms}"
-
-
-def _write_group(name: GroupName, view: GroupView) -> str:
-    flags = _FLAGS[view.want, view.failed]
-    pin = f"{view.pin.counter}@{write_name(view.pin.node)}"
-    return f"{write_name(name)},{view.custody},{view.term},{view.rank},{flags},{pin}"
 
 
 def _write_switches(switches: Mapping[NodeName, Switch]) -> str:
@@ -184,8 +169,8 @@ def unpack(message: Message) -> Beat:
 
 
 _REPEATED = (
-    "st", "dt", "src", "hg", "tb", "tb_grp", "tb_sby", "tb_mnt", "tb_bad", "tb_bye", "tb_cfg",
-    "tb_mac", "tb_png",
+    "st", "dt", "src", "hg", "tb", "tb_grp", "tb_bar", "tb_clr", "tb_sby", "tb_mnt", "tb_bad",
+    "tb_bye", "tb_cfg", "tb_mac", "tb_png",
 )  # fmt: skip
 """All of a beat but `seq` and `tb_ack`, which alone are new in most of them."""
 _READ = ("seq", "tb_ack", *_REPEATED)
@@ -219,7 +204,7 @@ def _read_repeated(texts: tuple[str | None, ...]) -> Beat:
         deadtime=deadtime,
         lease=lease,
         version=version,
-        groups=_read_groups(fields.get("tb_grp", "")),
+        groups=read_groups(fields),
         standby=_read_switches(fields.get("tb_sby", ""), "tb_sby"),
         maintenance=_read_switches(fields.get("tb_mnt", ""), "tb_mnt"),
         unclean=_read_unclean(fields.get("tb_bad", "")),
@@ -280,32 +265,6 @@ def _read_life(text: str) -> Life:
     )
 
 
-def _read_groups(text: str) -> dict[GroupName, GroupView]:
-    items = read_items(text, 6, MAX_GROUPS, "tb_grp")
-    return read_table(items, _group_name, _read_group, "tb_grp")
-
-
-def _group_name(name: str) -> GroupName:
-    return GroupName(legal_name(name, MAX_GROUP_NAME))
-
-
-def _read_group(item: list[str]) -> GroupView:
-    custody, flags = _CUSTODIES.get(item[1]), _FLAGS_READ.get(item[4])
-    if custody is None or flags is None:
-        raise WireError(Reason.BAD_FIELD, f"tb_grp says {shown(','.join(item))}")
-    counter, _, node = item[5].partition("@")
-    return GroupView(
-        custody=custody,
-        term=decimal(item[2], "term in tb_grp"),
-        rank=decimal(item[3], "rank in tb_grp", most=MAX_RANK),
-        want=flags[0],
-        failed=flags[1],
-        pin=Pin(
-            decimal(counter, "pin in tb_grp"), node_name(read_name(node)) if node else NodeName("")
-        ),
-    )
-
-
 def _read_switches(text: str, what: str) -> dict[NodeName, Switch]:
     return read_table(read_items(text, 3, MAX_NODES, what), node_name, _read_switch, what)
 
@@ -318,7 +277,7 @@ def _read_switch(item: list[str]) -> Switch:
 def _read_unclean(text: str) -> frozenset[tuple[GroupName, NodeName]]:
     items = read_items(text, 2, MAX_GROUPS * 4, "tb_bad")
     return frozenset(
-        (_group_name(read_name(group)), node_name(read_name(node))) for group, node in items
+        (group_name(read_name(group)), node_name(read_name(node))) for group, node in items
     )
 
 

@@ -14,7 +14,7 @@ from typing import Union
 MAX_PACKET = 65_507
 """Bytes of the largest UDP payload; Heartbeat itself would take 256 KiB from a serial line."""
 MAX_FIELDS = 256
-"""Fields of one message; a Heartbeat status has 12, one of ours at most 21."""
+"""Fields of one message; a Heartbeat status has 12, one of ours at most 23."""
 MAX_DEPTH = 16
 """Structs within structs, as in Heartbeat 3.0.6."""
 

@@ -125,17 +125,17 @@ def _forgets_that_it_did_not_stop(
     return stop_failed
 
 
-def _any_outcome(real: Callable[[Group, int], Any]) -> Callable[[Group, int], Any]:
-    def outcome(self: Group, _op: int) -> Any:
-        return real(self, self._op)
+def _any_outcome(real: Callable[..., Any]) -> Callable[..., Any]:
+    def outcome(self: Group, _op: int, *rest: Any) -> Any:
+        return real(self, self._op, *rest)
 
     return outcome
 
 
 def _forgets_failure(real: Callable[..., list[Effect]]) -> Callable[..., list[Effect]]:
-    def fail(self: Group, resource: str, because: str) -> list[Effect]:
-        effects = real(self, resource, because)
-        self.failed = None
+    def fail(self: Group, resource: str, because: str, now: Instant) -> list[Effect]:
+        effects = real(self, resource, because, now)
+        self.recovery.bar = None
         return effects
 
     return fail
