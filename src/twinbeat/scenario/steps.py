@@ -364,6 +364,15 @@ class ShowStatus(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowWhy(Step):
+    """Print why a group is where it is, as a node would tell it; the world begins at midnight."""
+
+    usage = "why GROUP NODE"
+    group: GroupName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
 class Serving(Step):
     """Print who answers for each group, and for how long two nodes did at once."""
 

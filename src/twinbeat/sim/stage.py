@@ -77,7 +77,7 @@ class SimStage:
         self._nature = Fates()
         model = self._setting.model()
         self.world = World(dict.fromkeys(model.nodes, model), self._nature, KEYRING)
-        self._answers, self._journals = Answers(self.world), Journals()
+        self._answers, self._journals = Answers(self.world), Journals(self.world.now)
         self._transcript = Transcript(self.world)
         # A script may end at any moment, with everything broken: only safety is judged.
         watchers, checkers = all_checkers(self.world)
@@ -210,6 +210,8 @@ class SimStage:
                 self._print(looks.matrix(self.world))
             case do.ShowStatus(node):
                 self._print(looks.status(self.world.nodes[node]))
+            case do.ShowWhy(group, node):
+                self._print(self._journals.story(node, group))
             case do.Serving():
                 self._print(looks.serving(self.world, self.groups(), self._answers.dual))
             case _:
