@@ -407,3 +407,17 @@ def test_a_boot_between_two_entries_counts_by_the_wall_clock() -> None:
     move = journal.why(WEB)
     assert move is not None
     assert move.phases[0].ms == 2000.0
+
+
+def test_an_order_given_elsewhere_is_told_as_the_order_that_it_is() -> None:
+    for ms, what, peer, evidence, cause in (
+        (0, What.PIN_CHANGED, None, {"to": "node2"}, "an operator moved it to node2"),
+        (0, What.PIN_CHANGED, None, {"to": None}, "an operator lifted its pin"),
+        (0, What.STANDBY_CHANGED, N1, {"on": True}, "standby of node1 was switched on"),
+    ):
+        writer = Writer(N3)
+        writer.peer(-100, N1, "held")
+        writer.tell(ms, what, "node1 says so", peer, **evidence)
+        writer.peer(3, N1, "stopping")
+        writer.peer(42, N2, "held", 2)
+        assert writer.why().cause == cause

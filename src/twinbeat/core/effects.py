@@ -221,6 +221,7 @@ class What(StrEnum):
     """After bad looks; evidence: `resource`."""
     BAR_ENDED = "bar ended"
     FAILURES_CLEARED = "failures cleared"
+    """Evidence: `barred`, whether this node was, and `failures`, how often by resource."""
     GROUP_MET = "group met"
     GROUP_DARK = "group dark"
     GROUP_LIT = "group lit"

@@ -213,7 +213,9 @@ class Recovery:
         out: list[Effect] = []
         if self.bar is not None or any(health.failures for health in self.health.values()):
             failures = {name: h.failures for name, h in self.health.items() if h.failures}
-            self._tell(out, What.FAILURES_CLEARED, why, barred=self.bar is not None, **failures)
+            self._tell(
+                out, What.FAILURES_CLEARED, why, barred=self.bar is not None, failures=failures
+            )
         for health in self.health.values():
             health.failures, health.why = 0, ""
         self._attempts.clear()

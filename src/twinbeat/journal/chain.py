@@ -330,6 +330,21 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
     if span.giver is None:
         return "nobody owned it"
     root = next((entry for entry in chain if _tone(entry, span) is not None), chain[0])
+    return _will(root) if root.because.endswith(" says so") else root.because
+
+
+def _will(root: Entry) -> str:
+    """Say what an operator ordered at another node, which gives no reason for it."""
+    to, on = root.evidence.get("to"), root.evidence.get("on")
+    match root.what:
+        case What.PIN_CHANGED:
+            return f"an operator moved it to {to}" if to else "an operator lifted its pin"
+        case What.STANDBY_CHANGED | What.MAINTENANCE_CHANGED:
+            of = "the cluster" if root.peer == CLUSTER else root.peer
+            switch = root.what.removesuffix(" changed")
+            return f"{switch} of {of} was switched {'on' if on else 'off'}"
+        case What.FAILURES_CLEARED:
+            return "an operator had its failures forgotten"
     return root.because
 
 

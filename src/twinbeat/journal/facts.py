@@ -42,12 +42,18 @@ def _facts(evidence: Mapping[str, object], because: str) -> Iterator[str]:
                 yield from _attempt(evidence, because)
             case ("times", int(count)):
                 yield f"for the {ordinal(count)} time"
+            case ("failures", Mapping()):
+                yield from (f"{name} failed {_often(count)}" for name, count in value.items())
             case ("on", bool(on)):
                 yield "on" if on else "off"
             case (_, bool(so)):
                 yield _name(key) if so else f"not {_name(key)}"
             case _:
                 yield _fact(key, value)
+
+
+def _often(count: object) -> str:
+    return times(count) if isinstance(count, int) else str(count)
 
 
 def _attempt(evidence: Mapping[str, object], because: str) -> Iterator[str]:

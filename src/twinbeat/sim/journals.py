@@ -22,12 +22,12 @@ class Journals(Watcher):
         self._journals.setdefault(node.name, Journal()).append(entry)
 
     def story(self, node: NodeName, group: GroupName) -> list[str]:
-        """Return why a group is where it is as a node would tell it, line by line."""
+        """Return why a group is where it is as a node would tell it, but for blank lines."""
         journal = self._journals.get(node)
         move = journal.why(group) if journal else None
         if move is None:
             return [f"{node} knows nothing of {group}"]
-        return render(move).split("\n")
+        return [line for line in render(move).split("\n") if line]
 
     def cause(self, node: NodeName, group: GroupName) -> str:
         """Return the cause of a group's last move as a node's journal has it, or nothing."""
