@@ -32,8 +32,10 @@ def ordinal(number: int) -> str:
 def _facts(evidence: Mapping[str, object], because: str) -> Iterator[str]:
     for key, value in evidence.items():
         match key, value:
-            case (_, None) | ("of" | "window_ms", _) | ("times", 1):
-                continue  # The two in the middle are told with the attempt.
+            case (_, None) | ("of" | "window_ms", _) | ("times", 1) | (_, [] | ()):
+                continue  # Of these, two are told with the attempt.
+            case (_, Mapping()) if not value:
+                continue
             case ("resource", str(name)) if name in because:
                 continue
             case ("restarts", [*names]) if all(str(name) in because for name in names):

@@ -241,7 +241,8 @@ class Custodian:
         try:
             await verb()
         except AgentError as error:
-            return str(error)
+            # Whoever tells of it says this much by himself.
+            return str(error).removeprefix(f"{agent.name} did not {verb.__name__}: ")
         except Exception as error:
             tell_traceback(self._log, error, f"{agent.name}: ")
             return fault(error)
