@@ -247,6 +247,8 @@ def test_tls_is_verified_against_the_certificates_that_are_named(bench: Bench) -
     certificate = make_certificate(bench.directory / "server.key")
     with receiver(certificate) as server:
         assert "CERTIFICATE_VERIFY_FAILED" in bench.fails(HookKind.WEBHOOK, server.url)
+        missing = bench.fails(HookKind.WEBHOOK, server.url, ca="/nowhere.pem")
+        assert missing.startswith("/nowhere.pem holds no certificates: ")
         bench.deliver(HookKind.WEBHOOK, server.url, ca=f"{certificate}.pem")
         assert len(server.requests) == 1
 

@@ -197,6 +197,28 @@ def test_what_a_daemon_was_telling_when_it_was_killed_is_told_by_the_next(bench:
     assert bench.told() == ["web held 1 1"]
 
 
+def test_what_waits_behind_a_hanging_hook_is_written_down_and_so_is_what_was_taken(
+    bench: Bench,
+) -> None:
+    hangs = bench.script(f'[ "$TWINBEAT_GROUP$TWINBEAT_STATE" = webheld ] && exec sleep 60\n{NOTE}')
+    file = bench.state / herald.HOOKS_FILE
+
+    def written() -> dict[str, tuple[str, bool]]:
+        kept = json.loads(file.read_text()) if file.exists() else []
+        notices = [(each["notice"], each["delivered"]) for each in kept]
+        return {notice["group"]: (notice["state"], taken) for notice, taken in notices}
+
+    async def scene(life: Life) -> None:
+        life.record(What.GROUP_STOPPED, group=MAIL)
+        life.record(What.GROUP_HELD)
+        await life.until(lambda: "web" in written(), "the first state is written down")
+        life.record(What.GROUP_DARK)
+        expected = {"web": ("dark", False), "mail": ("stopped", True)}
+        await life.until(lambda: written() == expected, "and what became of it")
+
+    bench.life(scene, replace(hangs, timeout=milliseconds(3000)))
+
+
 def test_the_last_states_are_delivered_before_the_daemon_ends(bench: Bench) -> None:
     async def scene(life: Life) -> None:
         life.record(What.GROUP_STOPPING, What.GROUP_STOPPED)

@@ -90,7 +90,7 @@ class Herald:
                 self._log(effect.level, effect.text)
             else:
                 self._spawn(effect)
-        if effects and not self._changed:
+        if not self._changed:
             self._changed = True
             asyncio.get_running_loop().call_soon(self._remember)  # Once for all that happens now.
         self._set_timer()
@@ -125,8 +125,10 @@ class Herald:
 
     def _remember(self) -> None:
         self._changed = False
-        self._kept = self._dispatch.kept()
-        self._keeping.call()
+        kept = self._dispatch.kept()
+        if kept != self._kept:
+            self._kept = kept
+            self._keeping.call()
 
     def _read(self) -> list[object]:
         try:

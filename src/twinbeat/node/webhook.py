@@ -55,7 +55,7 @@ def post(url: str, body: bytes, order: dict[str, Any]) -> tuple[int, str, str]:
         raise PrivateError("the file with the URL holds none that begins with http:// or https://")
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        trust = ssl.create_default_context(cafile=order["ca"] or None)
+        trust = _trust(order["ca"])
         connection = http.client.HTTPSConnection(
             parts.hostname, parts.port, timeout=order["timeout"], context=trust
         )
@@ -71,6 +71,13 @@ def post(url: str, body: bytes, order: dict[str, Any]) -> tuple[int, str, str]:
         return answer.status, answer.reason, " ".join(said.split())[:SAID_MAX]
     finally:
         connection.close()
+
+
+def _trust(ca: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        raise PrivateError(f"{ca} holds no certificates: {error}") from None
 
 
 def headers(body: bytes, order: dict[str, Any]) -> dict[str, str]:
