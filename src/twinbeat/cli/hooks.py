@@ -5,13 +5,18 @@ from typing import Annotated
 
 import typer
 
-from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, Json, Socket, complete_group
+from .options import DEFAULT_CONFIG, DEFAULT_SOCKET, Json, Socket, complete_group, complete_hook
 
 
 def hooks(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", show_default=False, help="One hook; without it all."),
+        typer.Argument(
+            metavar="NAME",
+            show_default=False,
+            autocompletion=complete_hook,
+            help="One hook; without it all.",
+        ),
     ] = None,
     by_hand: Annotated[
         bool, typer.Option("--try", help="Tell the hook something now, outside the daemon.")

@@ -62,6 +62,11 @@ def complete_silent(incomplete: str) -> list[str]:
     return _complete("nodes", incomplete, silent)
 
 
+def complete_hook(incomplete: str) -> list[str]:
+    """Return the hooks that a word may become."""
+    return _complete("hooks", incomplete)
+
+
 Socket = Annotated[
     Path,
     typer.Option(

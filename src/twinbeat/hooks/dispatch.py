@@ -8,7 +8,7 @@ last one; and after a restart the last one comes once more, marked as repeated.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twinbeat.core.hook import HookKind, HookSpec
 from twinbeat.core.units import NEVER, Duration, GroupName, Instant, in_ms, readable
@@ -46,6 +46,7 @@ class Tell:
 
 
 Effect = Deliver | Tell
+_Key = tuple[str, GroupName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,13 @@ class Dispatch:
 
     def __init__(self) -> None:
         self._hooks: dict[str, HookSpec] = {}
-        self._queues: dict[tuple[str, GroupName], Queue] = {}
-        """Those that were served last stand last, so that none waits for ever."""
+        self._queues: dict[_Key, Queue] = {}
+        """Those in which something waits; the one served last stands last, so that each gets its
+        turn."""
+        self._told: dict[_Key, Kept] = {}
+        """The newest state of each, delivered or not."""
         self._counts: dict[str, Counts] = {}
-        self._under_way: dict[int, tuple[str, GroupName]] = {}
+        self._under_way: dict[int, _Key] = {}
         self._op = 0
 
     def use(self, hooks: Iterable[HookSpec]) -> None:
@@ -85,6 +89,7 @@ class Dispatch:
         self._hooks = {hook.name: hook for hook in hooks}
         self._counts = {name: self._counts.get(name, Counts()) for name in self._hooks}
         self._queues = {key: queue for key, queue in self._queues.items() if key[0] in self._hooks}
+        self._told = {key: kept for key, kept in self._told.items() if key[0] in self._hooks}
         self._under_way = {op: key for op, key in self._under_way.items() if key in self._queues}
 
     # What happens.
@@ -94,7 +99,9 @@ class Dispatch:
         out: list[Effect] = []
         wanting = [h for h in self._hooks.values() if h.wants(notice.group, notice.state)]
         for hook in wanting:
-            left_out = self._queue(hook.name, notice.group).add(Pending(notice), hook.retries)
+            key = (hook.name, notice.group)
+            self._told[key] = Kept(hook.name, notice, delivered=False)
+            left_out = self._queue(key).add(Pending(notice), hook.retries)
             if left_out:
                 self._counts[hook.name].left_out += left_out
                 said = f"{left_out} state(s) of {notice.group} are left out"
@@ -113,7 +120,9 @@ class Dispatch:
             counts.delivered += 1
             if queue.failures:
                 out.append(Tell("info", f"{said} is delivered after {queue.failures} failure(s)"))
-            queue.succeed()
+            if queue.succeed():
+                del self._queues[key]
+                self._told[key] = replace(self._told[key], delivered=True)
         else:
             counts.failed += 1
             given_up = queue.fail(why, now, hook.retries)
@@ -143,11 +152,7 @@ class Dispatch:
 
     def kept(self) -> list[Kept]:
         """Return the last state of every queue, and whether it was taken."""
-        return [
-            Kept(name, queue.last.notice, not queue.waiting)
-            for (name, _), queue in self._queues.items()
-            if queue.last is not None
-        ]
+        return list(self._told.values())
 
     def recall(self, kept: Sequence[object]) -> int:
         """Take up what an earlier life kept, to be told again; return how much cannot be read.
@@ -161,20 +166,20 @@ class Dispatch:
             except ValueError:
                 broken += 1
                 continue
-            hook, group = self._hooks.get(told.hook), told.notice.group
-            if hook is None or not hook.wants(group, told.notice.state):
+            hook, key = self._hooks.get(told.hook), (told.hook, told.notice.group)
+            if hook is None or not hook.wants(told.notice.group, told.notice.state):
                 continue
-            queue = self._queue(hook.name, group)
-            if queue.last is None:
-                again = not (told.delivered and hook.kind is HookKind.MAIL)
-                queue.recall(Pending(told.notice, repeated=True), again)
+            again = not (told.delivered and hook.kind is HookKind.MAIL)
+            self._told[key] = replace(told, delivered=not again)
+            if again:
+                self._queue(key).add(Pending(told.notice, repeated=True), hook.retries)
         return broken
 
     def status(self, now: Instant) -> dict[str, object]:
         """Return every hook with its counters and the queues that have something to deliver."""
         return {name: self._shown(hook, now) for name, hook in self._hooks.items()}
 
-    def _begin(self, keys: Iterable[tuple[str, GroupName]], now: Instant) -> list[Effect]:
+    def _begin(self, keys: Iterable[_Key], now: Instant) -> list[Effect]:
         abreast = self._abreast()
         out: list[Effect] = []
         for key in keys:
@@ -196,7 +201,6 @@ class Dispatch:
     def _shown(self, hook: HookSpec, now: Instant) -> dict[str, object]:
         counts = self._counts[hook.name]
         mine = {group: q for (name, group), q in self._queues.items() if name == hook.name}
-        full = [(group, queue) for group, queue in mine.items() if queue.waiting]
         return {
             "kind": str(hook.kind),
             "target": hook.target,
@@ -205,11 +209,14 @@ class Dispatch:
             "left_out": counts.left_out,
             "given_up": counts.given_up,
             "waiting": sum(len(queue.waiting) for queue in mine.values()),
-            "groups": {group: _queue_shown(queue, now) for group, queue in full[:TROUBLED_MAX]},
+            "groups": {
+                group: _queue_shown(queue, now)
+                for group, queue in list(mine.items())[:TROUBLED_MAX]
+            },
         }
 
-    def _queue(self, name: str, group: GroupName) -> Queue:
-        return self._queues.setdefault((name, group), Queue())
+    def _queue(self, key: _Key) -> Queue:
+        return self._queues.setdefault(key, Queue())
 
 
 def _queue_shown(queue: Queue, now: Instant) -> dict[str, object]:

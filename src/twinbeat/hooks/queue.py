@@ -52,8 +52,6 @@ class Queue:
         there is more to tell."""
         self.why = ""
         """How the last attempt failed; empty when it did not."""
-        self.last: Pending | None = None
-        """The newest state, taken or not."""
 
     @property
     def pausing(self) -> bool:
@@ -66,7 +64,6 @@ class Queue:
 
     def add(self, pending: Pending, retries: int) -> int:
         """Append the newest state; return how many older ones are left out for it."""
-        self.last = pending
         self.waiting.append(pending)
         left_out = 0
         if not self.under_way and self.waiting[0].attempts > retries:
@@ -75,12 +72,6 @@ class Queue:
             left_out += self._drop(1 if self.under_way else 0)
         return left_out
 
-    def recall(self, pending: Pending, again: bool) -> None:
-        """Begin with what an earlier life told last, and perhaps tell it again."""
-        self.last = pending
-        if again:
-            self.waiting.append(pending)
-
     def begin(self) -> Pending:
         """Return the first state, which is being delivered from now on."""
         head = self.waiting[0]
@@ -88,11 +79,12 @@ class Queue:
         self.under_way = True
         return head
 
-    def succeed(self) -> None:
-        """The receiver has taken the first state."""
+    def succeed(self) -> bool:
+        """The receiver has taken the first state; return whether it was the last."""
         self.waiting.popleft()
         self.under_way, self.failures, self.why = False, 0, ""
         self.not_before = LONG_AGO
+        return not self.waiting
 
     def fail(self, why: str, now: Instant, retries: int) -> int:
         """The receiver has not taken it; return how many states are given up for newer ones."""

@@ -5,17 +5,19 @@ A hook never holds anything up: its queue is bounded, its child is, and nobody w
 
 import asyncio
 import json
+from collections import deque
 from pathlib import Path
 
 from twinbeat.agents.base import AgentError, Log
 from twinbeat.core.model import ClusterModel
 from twinbeat.core.units import NEVER, SECOND
-from twinbeat.hooks import Deliver, Dispatch, Effect, Kept, Tell, Teller
+from twinbeat.hooks import Deliver, Dispatch, Effect, Kept, Notice, Tell, Teller
 from twinbeat.journal import Entry
 
 from . import clock
 from .chronicle import Chronicle
 from .courier import Courier
+from .logs import tell_traceback
 from .scribe import Errand, Scribe
 from .state import replace_file
 
@@ -38,8 +40,9 @@ class Herald:
         self._courier = Courier("", chronicle.tale, scribe.ask, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._notices: deque[Notice] = deque()
+        self._turn_waits = False
         self._kept: list[Kept] = []
-        self._changed = False
         self._keeping = Errand(scribe, self._keep)
         self._complained = False
         self._recalled: list[object] | None = self._read()
@@ -54,13 +57,14 @@ class Herald:
             self._recalled = None
             if broken:
                 self._log("WARN", f"{self._file}: {broken} state(s) cannot be read: not repeated")
-        self._perform(self._dispatch.wake(clock.now()))
+        self._soon()
 
     def heard(self, entry: Entry) -> None:
-        """Take note of a journal entry; nothing here waits."""
+        """Take note of a journal entry; nothing here waits, nor takes long."""
         notice = self._teller.heard(entry)
         if notice is not None:
-            self._perform(self._dispatch.notice(notice, clock.now()))
+            self._notices.append(notice)
+            self._soon()
 
     def status(self) -> dict[str, object]:
         """Return every hook with its counters and what waits."""
@@ -69,12 +73,12 @@ class Herald:
     async def end(self) -> None:
         """Let what is due be delivered, for a moment; what fails now is for the next life."""
         self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._turn()
         try:
             async with asyncio.timeout(END_S):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
+                    self._turn()
         except TimeoutError:
             self._log("WARN", f"{len(self._tasks)} hook(s) did not end within {END_S:g} s and are "
                       "killed: the next start tells the last states again")  # fmt: skip
@@ -82,7 +86,21 @@ class Herald:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _soon(self) -> None:
+        """Take a turn behind all that happens now: a decision does not wait for it."""
+        if not self._turn_waits:
+            self._turn_waits = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_waits = False
+        now = clock.now()
+        while self._notices:
+            self._perform(self._dispatch.notice(self._notices.popleft(), now))
+        self._perform(self._dispatch.wake(now))
         self._remember()
+        self._set_timer()
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -90,10 +108,6 @@ class Herald:
                 self._log(effect.level, effect.text)
             else:
                 self._spawn(effect)
-        if not self._changed:
-            self._changed = True
-            asyncio.get_running_loop().call_soon(self._remember)  # Once for all that happens now.
-        self._set_timer()
 
     def _spawn(self, delivery: Deliver) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(delivery))
@@ -106,7 +120,11 @@ class Herald:
             await self._courier.deliver(delivery)
         except (AgentError, OSError, ValueError) as error:
             why = str(error) or repr(error)
+        except Exception as error:  # A fault of ours must not hold up a queue for ever.
+            why = repr(error)
+            tell_traceback(self._log, error)
         self._perform(self._dispatch.done(delivery.op, why, clock.now()))
+        self._soon()
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -115,16 +133,11 @@ class Herald:
         deadline = self._dispatch.next_deadline()
         if deadline != NEVER and not self._ended:
             delay = max(0, deadline - clock.now()) / SECOND
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self._perform(self._dispatch.wake(clock.now()))
+            self._timer = asyncio.get_running_loop().call_later(delay, self._turn)
 
     # What outlives the daemon.
 
     def _remember(self) -> None:
-        self._changed = False
         kept = self._dispatch.kept()
         if kept != self._kept:
             self._kept = kept
