@@ -113,7 +113,7 @@ def test_the_status_has_the_documented_shape(tmp_path: Path) -> None:
         assert status["nodes"][NODE2]["last_heard_ms"] is None
         assert status["groups"][WEB]["preferred"] == NODE1
         assert status["groups"][WEB]["resources"] == [
-            {"name": "httpd", "agent": "lsb", "state": "unknown"}
+            {"name": "httpd", "agent": "lsb", "state": "unknown", "failures": 0}
         ]
         assert status["lease"]["kind"] == "none"
         assert status["lease"]["length_ms"] == 950.0

@@ -19,7 +19,8 @@ def status(
     It is what this node believes. Every group is shown with the reasons for its place, with the
     nodes that are barred for it and until when, and, when it runs nowhere, with every node's
     reason. Of its resources you see how they are on this node: how each is watched, what the last
-    look found and how long it took, how often it failed of late, and when it is looked at next.
+    look found and how long it took, how often it failed since `clear` was last said, and when it is
+    looked at next.
 
     Lines that begin with `!` need attention: standby, maintenance, differing configurations, groups
     that failed or could not be stopped. The lease names its guard, which silences the virtual IPs

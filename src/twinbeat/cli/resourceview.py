@@ -64,8 +64,10 @@ def _next(ms: object) -> str:
 
 def troubles(name: str, group: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield what failures led to: restarts in place, bars, and that no node can run the group."""
-    restarts = group.get("restarts")
-    if restarts and restarts.get("tried"):
+    restarts = group.get("restarts") or {}
+    if under_way := restarts.get("under_way"):
+        yield Cell(f"restarting {', '.join(map(str, under_way))} in place now", WARN)
+    if restarts.get("tried"):
         told = f"restarted in place {times(restarts['tried'])} in {span(restarts['window_ms'])}"
         left = restarts["of"] - restarts["tried"]
         then = f"{left} more before it moves" if left > 0 else "with the next failure it moves"

@@ -42,7 +42,7 @@ class ResourceShape(TypedDict):
     agent: str
     state: str
     """`unknown`, `stopped`, `starting`, `started`, `stopping` or `failed`; one that never came into
-    that node's custody is `unknown`, and the rest is left out."""
+    that node's custody is `unknown`, and the rest but its failures is left out."""
     reason: NotRequired[str]
     """Why it is failed, or is not looked at; empty when all is well."""
     watched: NotRequired[str]
@@ -55,8 +55,8 @@ class ResourceShape(TypedDict):
     fall: NotRequired[int]
     """So many of them count as a failure."""
     failures: NotRequired[int]
-    """How often it turned from sound to failed, or did not start or stop, within the group's
-    window; 99 at most."""
+    """How often it failed on that node, or did not start or stop, since failures were last
+    cleared."""
 
 
 class RestartsShape(TypedDict):
@@ -66,6 +66,8 @@ class RestartsShape(TypedDict):
     of: int
     """After so many it moves."""
     window_ms: float
+    under_way: NotRequired[list[str]]
+    """The resources that are being restarted now."""
 
 
 class BarShape(TypedDict):

@@ -132,6 +132,7 @@ class Group:
         """A resource did not start: stop the rest, and be no candidate for a while."""
         if op != self._op or self.custody is not Custody.STARTING:
             return None
+        self.recovery.count(resource)
         return self._fail(resource, f"{resource} did not start: {why}", now)
 
     def start_late(self, op: int) -> list[Effect] | None:
@@ -162,6 +163,7 @@ class Group:
         if failure.op != self._op or not self.recovery.restarting:
             return None
         resource, why = failure.resource, failure.why
+        self.recovery.count(resource)
         if failure.stuck:
             return self._fail(resource, f"{resource} did not stop for its restart: {why}", now)
         return self._restart(resource, f"{resource} did not start again: {why}", now)
@@ -185,6 +187,7 @@ class Group:
             return None
         self.custody = Custody.UNCLEAN
         self.serving.end()
+        self.recovery.count(resource)
         because = f"{resource} did not stop: {why}"
         return [
             Silence(self.name),

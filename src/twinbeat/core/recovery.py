@@ -39,7 +39,7 @@ class Health:
     """One resource, as it was looked at since it was started last."""
 
     failures: int = 0
-    """How often it failed since failures were last cleared."""
+    """How often it failed, or did not start or stop, since failures were last cleared."""
     why: str = ""
     """What was found at the last bad look."""
     bad: int = 0
@@ -130,13 +130,18 @@ class Recovery:
                 why = f"{name}: good look {health.good} of {spec.rise}"
                 self._tell(out, What.RESOURCE_SOUND, why, resource=name)
             case Finding.FAILED:
-                health.failures += 1
+                self.count(name)
                 self._unwell(now)
                 window = self._spec.recovery.window
                 while self._attempts and now - self._attempts[0] >= window:
                     self._attempts.popleft()
                 return f"{name} failed: {health.why}"
         return None
+
+    def count(self, resource: str) -> None:
+        """Note that a resource failed, or did not start or stop."""
+        if resource in self.health:
+            self.health[resource].failures += 1
 
     def attempt(self, resource: str, why: str, now: Instant, out: list[Effect]) -> bool:
         """Choose what is restarted for a resource, unless enough was tried; return whether it is.

@@ -75,7 +75,8 @@ class GroupStatus:
     restarts: RestartStatus | None = None
     """None: this node does not hold it."""
     failures: dict[str, int] = field(default_factory=dict)
-    """How often resources failed here since that was last cleared; those that did alone."""
+    """How often resources failed here, or did not start or stop, since that was last cleared; those
+    that did alone."""
     unproven: str | None
     """What a takeover of its resources risks under this proof of death; None: nothing."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from twinbeat.core.model import ClusterModel, GroupSpec
+from twinbeat.core.model import ClusterModel
 from twinbeat.core.status import GroupStatus, NodeStatus, RestartStatus, Status
 from twinbeat.core.units import Duration, Instant, in_ms, readable
 
@@ -25,7 +25,7 @@ def draw(
         "proof": status.proof,
         "nodes": {name: _node(node) for name, node in status.nodes.items()},
         "groups": {
-            name: _group(group) | {"resources": _resources(model, custodian, name)}
+            name: _group(group) | {"resources": _resources(model, custodian, name, group.failures)}
             for name, group in status.groups.items()
         },
         "lease": _lease(status),
@@ -85,10 +85,13 @@ def _restarts(restarts: RestartStatus | None) -> dict[str, object] | None:
         "tried": restarts.tried,
         "of": restarts.allowed,
         "window_ms": in_ms(restarts.window),
+        "under_way": list(restarts.under_way),
     }
 
 
-def _resources(model: ClusterModel, custodian: Custodian, name: str) -> list[dict[str, object]]:
+def _resources(
+    model: ClusterModel, custodian: Custodian, name: str, failures: Mapping[str, int]
+) -> list[dict[str, object]]:
     """The group's resources as configured, with what this node knows of them."""
     spec = next((group for group in model.groups if group.name == name), None)
     if spec is None:
@@ -97,12 +100,13 @@ def _resources(model: ClusterModel, custodian: Custodian, name: str) -> list[dic
     known = {charge.name: charge for charge in custodian.charges(spec.name)}
     return [
         {"name": resource.name, "agent": str(resource.agent)}
-        | _charge(known.get(resource.name), spec, now)
+        | _charge(known.get(resource.name), now)
+        | {"failures": failures.get(resource.name, 0)}
         for resource in spec.resources
     ]
 
 
-def _charge(charge: Charge | None, group: GroupSpec, now: Instant) -> dict[str, object]:
+def _charge(charge: Charge | None, now: Instant) -> dict[str, object]:
     if charge is None:
         return {"state": str(ResourceState.UNKNOWN)}
     return {
@@ -113,7 +117,6 @@ def _charge(charge: Charge | None, group: GroupSpec, now: Instant) -> dict[str, 
         "next_look_ms": None if charge.next is None else in_ms(max(0, charge.next - now)),
         "bad": charge.bad,
         "fall": charge.spec.fall,
-        "failures": charge.failed_within(group.recovery.window),
     }
 
 

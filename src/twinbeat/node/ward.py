@@ -1,17 +1,12 @@
 """What this node knows of the groups in its custody, resource by resource."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from twinbeat.agents.base import Agent, Outcome
 from twinbeat.core.model import GroupSpec, ResourceSpec
 from twinbeat.core.units import Duration, Instant
-
-from . import clock
-
-FAILURES_MAX = 99
 
 
 class ResourceState(StrEnum):
@@ -44,8 +39,6 @@ class Charge:
     """When it is looked at again, if nothing is told before; None while it is not."""
     bad: int = 0
     """Bad looks in a row."""
-    failures: deque[Instant] = field(default_factory=lambda: deque(maxlen=FAILURES_MAX))
-    """When it turned from sound to failed, or did not start or stop; the newest ones."""
     looks: "asyncio.Task[None] | None" = None
 
     @property
@@ -55,18 +48,11 @@ class Charge:
 
     def fail(self, reason: str) -> None:
         """Note that it is not as it should be."""
-        if self.state is not ResourceState.FAILED:
-            self.failures.append(clock.now())
         self.state, self.reason = ResourceState.FAILED, reason
 
     def settle(self, state: ResourceState) -> None:
         """Note that it is as it should be."""
         self.state, self.reason, self.bad = state, "", 0
-
-    def failed_within(self, window: Duration) -> int:
-        """Return how often it failed within this time until now."""
-        since = clock.now() - window
-        return sum(at >= since for at in self.failures)
 
 
 @dataclass(slots=True)
