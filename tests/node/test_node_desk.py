@@ -138,6 +138,17 @@ def test_an_order_is_taken_or_refused_with_the_cores_reason(tmp_path: Path) -> N
     in_an_office(tmp_path, story)
 
 
+def test_what_runs_nowhere_is_told_with_every_nodes_reason(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        await office.ask("standby", on=True, node=None)
+        web = msgspec.convert(await office.ask("status"), StatusShape)["groups"][WEB]
+        assert web.get("nowhere") == {NODE1: "in standby", NODE2: "not heard yet"}
+        summary = snapshot.summary(office.engine.status(clock.now()))
+        assert summary == "1 of 2 nodes alive; holds no group; NOWHERE: web"
+
+    in_an_office(tmp_path, story)
+
+
 def test_every_changing_verb_reaches_the_core_or_the_daemon(tmp_path: Path) -> None:
     async def story(office: Office) -> None:
         await office.ask("handover", group=WEB, to=None)

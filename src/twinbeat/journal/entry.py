@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from twinbeat.core.effects import Record, What
+from twinbeat.core.text import shortened
 from twinbeat.core.units import GroupName, Instant, NodeName
 
 LINE_MAX = 8192
@@ -56,7 +57,7 @@ class Entry:
             "wall_ns": self.wall_ns,
             "node": self.node[:NAME_MAX],
             "what": str(self.what),
-            "because": self.because[:BECAUSE_MAX],
+            "because": shortened(self.because, BECAUSE_MAX),
         }
         if self.group is not None:
             plain["group"] = self.group[:NAME_MAX]

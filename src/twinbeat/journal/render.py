@@ -46,6 +46,7 @@ HEADLINES = {
     "group met": "two owners met: {node}",
     "group dark": "{group} is silent on {node}",
     "group lit": "{group} speaks again on {node}",
+    "peer adopting": "{node} found {group} running",
     "peer claiming": "{node} claims {group}",
     "peer starting": "{node} starts {group}",
     "peer held": "{node} holds {group}",
@@ -194,7 +195,10 @@ def _outcome(move: Move, when: str) -> str:
         return f"{move.group} came to {move.to} {when}{took}"
     if move.from_ != move.to:
         return f"{move.group} moved from {move.from_} to {move.to} {when}{took}"
-    if any(p.what == "group found" and p.evidence.get("adopted") for p in move.phases):
+    if any(
+        p.what == "peer adopting" or (p.what == "group found" and p.evidence.get("adopted"))
+        for p in move.phases
+    ):
         return f"{move.group} was found running on {move.to} and kept {when}{took}"
     return f"{move.group} was started again on {move.to} {when}{took}"
 

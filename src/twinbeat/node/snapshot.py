@@ -40,7 +40,9 @@ def summary(status: Status) -> str:
     alive = sum(node.liveness in ("self", "alive") for node in nodes)
     held = [name for name, group in status.groups.items() if group.owner == status.node]
     groups = f"holds {', '.join(held)}" if held else "holds no group"
-    return f"{alive} of {len(nodes)} nodes alive; {groups}"
+    nowhere = [name for name, group in status.groups.items() if group.nowhere]
+    trouble = f"; NOWHERE: {', '.join(nowhere)}" if nowhere else ""
+    return f"{alive} of {len(nodes)} nodes alive; {groups}{trouble}"
 
 
 def _node(node: NodeStatus) -> dict[str, object]:
