@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from twinbeat.core.text import times
 from twinbeat.core.units import MS, readable
 
 from .layout import BAD, DIM, GOOD, WARN, Cell, Row, Table
@@ -93,11 +94,6 @@ def _bar(node: str, bar: Mapping[str, Any], group: str) -> str:
     told = f"{node} barred" + (f" for {span(left)}" if isinstance(left, int | float) else "")
     told += f": {why}" if why else ""
     return f"{told}; `twinbeat clear {group}` forgets it"
-
-
-def times(count: int) -> str:
-    """Return `once`, `twice`, `3 times`."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def span(ms: object) -> str:

@@ -1,4 +1,4 @@
-"""Text that came from outside, made fit for a log or a terminal."""
+"""Text that came from outside, made fit for a log or a terminal, and a word for a number."""
 
 
 def printable(text: str) -> str:
@@ -11,3 +11,8 @@ def printable(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """Return the text, cut so that it has `most` characters at most."""
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def times(count: int) -> str:
+    """Return `once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

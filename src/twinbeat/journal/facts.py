@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from twinbeat.core.text import times
 from twinbeat.core.units import MS, readable
 
 
@@ -18,11 +19,6 @@ def span(ms: float) -> str:
     return readable(round(ms * MS))
 
 
-def times(count: int) -> str:
-    """Return `once`, `twice`, `3 times`."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
 def ordinal(number: int) -> str:
     """Return `1st`, `2nd`, `3rd`, `4th`; `number` is positive."""
     teens = number % 100 in (11, 12, 13)
@@ -32,7 +28,7 @@ def ordinal(number: int) -> str:
 def _facts(evidence: Mapping[str, object], because: str) -> Iterator[str]:
     for key, value in evidence.items():
         match key, value:
-            case (_, None) | ("of" | "window_ms", _) | ("times", 1) | (_, [] | ()):
+            case (_, None) | ("of" | "window_ms", _) | ("times", 1) | (_, []):
                 continue  # Of these, two are told with the attempt.
             case (_, Mapping()) if not value:
                 continue

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from twinbeat.core.beat import CLUSTER, Custody
+from twinbeat.core.text import times
 
 from .entry import Entry, wall_time
-from .facts import in_words, ordinal, span, times
+from .facts import in_words, ordinal, span
 from .move import Move, Phase
 from .restarts import Restart
 
