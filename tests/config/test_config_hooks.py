@@ -173,6 +173,24 @@ empty
         """,
     ),
     (
+        lambda: said("mail = []"),
+        """\
+        cluster.toml:2:1: error: mail names one to 10 addresses
+        """,
+    ),
+    (
+        lambda: said('run = ["/bin/a", "/bin/b"]'),
+        """\
+        cluster.toml:2:1: error: run is one string
+        """,
+    ),
+    (
+        lambda: said('run = ""'),
+        """\
+        cluster.toml:2:1: error: run must be some readable text, not ``
+        """,
+    ),
+    (
         lambda: said('mail = "root"\nsecret = "/etc/secret"'),
         """\
         cluster.toml:3:1: error: secret belongs to a webhook

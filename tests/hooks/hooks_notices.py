@@ -37,7 +37,7 @@ def notice(reason: str = "because", group: GroupName = WEB, state: State = State
         reason=reason,
         term=3,
         owner=NODE1,
-        entry=entry(What.GROUP_HELD, group=group),
+        entry=entry(What.GROUP_HELD if state is State.HELD else What.GROUP_STOPPED, group=group),
     )
 
 

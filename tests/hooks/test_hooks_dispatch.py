@@ -1,7 +1,7 @@
 """Order, bounds, repetition: what a receiver may rely on."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hooks_notices import MAIL, WEB, hook, notice
 from hypothesis import given
@@ -218,6 +218,32 @@ def test_what_cannot_be_read_or_is_not_wanted_any_more_is_not_told() -> None:
     other = Office((hook(on=(State.FAILED,)),))
     assert other.dispatch.recall([kept]) == 0
     assert other.dispatch.kept() == []
+
+
+def test_that_nothing_runs_when_a_daemon_starts_is_told_after_another_state_only() -> None:
+    nothing_runs = notice("nothing was left running", state=State.STOPPED)
+    office = Office()
+    office.perform(office.dispatch.notice(nothing_runs, office.now))
+    assert office.running == [], "it never was otherwise"
+    office.tell("held")
+    office.end()
+    crashed = Office()
+    crashed.dispatch.recall(plain(office))
+    crashed.perform(crashed.dispatch.notice(nothing_runs, crashed.now))
+    assert crashed.said() == ["held"]
+    crashed.end()
+    assert crashed.said() == ["nothing was left running"]
+    crashed.end()
+    stopped = Office()
+    stopped.dispatch.recall(plain(crashed))
+    stopped.perform(stopped.dispatch.notice(nothing_runs, stopped.now))
+    stopped.perform(stopped.dispatch.wake(stopped.now))
+    stopped.end()
+    assert [order.repeated for order in stopped.taken] == [True], "once is enough"
+    assert stopped.running == []
+    regular = replace(nothing_runs, previous=State.STOPPING)
+    stopped.perform(stopped.dispatch.notice(regular, stopped.now))
+    assert len(stopped.running) == 1
 
 
 GROUPS = [GroupName(f"g{number}") for number in range(6)]

@@ -164,7 +164,7 @@ def test_the_next_life_tells_the_last_state_of_each_group_again(bench: Bench) ->
 
     async def first(life: Life) -> None:
         life.record(What.GROUP_STARTING, What.GROUP_HELD)
-        life.record(What.GROUP_STOPPED, group=MAIL)
+        life.record(What.GROUP_FAILED, group=MAIL)
         await life.until_told(3)
 
     async def second(life: Life) -> None:
@@ -174,7 +174,7 @@ def test_the_next_life_tells_the_last_state_of_each_group_again(bench: Bench) ->
 
     bench.life(first, hook)
     bench.life(second, hook)
-    assert sorted(bench.told()[3:5]) == ["mail stopped 1 1", "web held 1 1"]
+    assert sorted(bench.told()[3:5]) == ["mail failed 1 1", "web held 1 1"]
     assert bench.told()[5:] == ["web dark 0 1"]
 
 
@@ -209,11 +209,11 @@ def test_what_waits_behind_a_hanging_hook_is_written_down_and_so_is_what_was_tak
         return {notice["group"]: (notice["state"], taken) for notice, taken in notices}
 
     async def scene(life: Life) -> None:
-        life.record(What.GROUP_STOPPED, group=MAIL)
+        life.record(What.GROUP_FAILED, group=MAIL)
         life.record(What.GROUP_HELD)
         await life.until(lambda: "web" in written(), "the first state is written down")
         life.record(What.GROUP_DARK)
-        expected = {"web": ("dark", False), "mail": ("stopped", True)}
+        expected = {"web": ("dark", False), "mail": ("failed", True)}
         await life.until(lambda: written() == expected, "and what became of it")
 
     bench.life(scene, replace(hangs, timeout=milliseconds(3000)))
@@ -233,7 +233,7 @@ def test_a_hook_that_does_not_end_does_not_keep_the_daemon(
     monkeypatch.setattr(herald, "END_S", 0.3)
 
     async def scene(life: Life) -> None:
-        life.record(What.GROUP_STOPPED)
+        life.record(What.GROUP_HELD)
 
     began = time.monotonic()
     bench.life(scene, bench.script("exec sleep 60"))

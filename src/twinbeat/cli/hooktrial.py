@@ -59,7 +59,9 @@ def _group(name: str | None, hook: HookSpec, model: ClusterModel) -> GroupName:
     known = [group.name for group in model.groups]
     if name is not None and name not in known:
         raise Refused(ExitCode.USAGE, f"No group is called {name}; there are: {', '.join(known)}.")
-    return GroupName(name) if name is not None else next(iter([*hook.groups, *known]))
+    if not known:
+        raise Refused(ExitCode.REFUSED, "No group is configured: there is nothing to tell.")
+    return GroupName(name) if name is not None else [*hook.groups, *known][0]
 
 
 def _notice(state: State, group: GroupName) -> Notice:

@@ -32,7 +32,7 @@ When something failed:
 Files:
   /etc/ha.d/                   ha.cf, haresources, authkeys, cluster.toml
   /run/twinbeat/control.sock   where the daemon answers (TWINBEAT_SOCKET)
-  /var/lib/twinbeat/           generation, standby switches, journal
+  /var/lib/twinbeat/           generation, standby switches, journal, what hooks were told
 """
 
 app = typer.Typer(

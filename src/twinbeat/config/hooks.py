@@ -107,7 +107,7 @@ def _hook(table: Table) -> Said[HookSpec] | None:
         )
         return None
     kind, words = given[0], targets[given[0]]
-    target = _target(table, kind, words) if words else None
+    target = None if words is None else _target(table, kind, words)
     if target is None:
         return None
     if kind is not HookKind.WEBHOOK:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from twinbeat.core.hook import HookKind, HookSpec
+from twinbeat.core.hook import HookKind, HookSpec, State
 from twinbeat.core.units import NEVER, Duration, GroupName, Instant, in_ms, readable
 
 from .notice import Notice
@@ -97,7 +97,7 @@ class Dispatch:
     def notice(self, notice: Notice, now: Instant) -> list[Effect]:
         """Take a notice for every hook that wants it."""
         out: list[Effect] = []
-        wanting = [h for h in self._hooks.values() if h.wants(notice.group, notice.state)]
+        wanting = [hook for hook in self._hooks.values() if self._wants(hook, notice)]
         for hook in wanting:
             key = (hook.name, notice.group)
             self._told[key] = Kept(hook.name, notice, delivered=False)
@@ -214,6 +214,18 @@ class Dispatch:
                 for group, queue in list(mine.items())[:TROUBLED_MAX]
             },
         }
+
+    def _wants(self, hook: HookSpec, notice: Notice) -> bool:
+        """Whether a hook is told of a state.
+
+        A daemon begins by making sure that nothing runs. That is news only after another state.
+        """
+        if not hook.wants(notice.group, notice.state):
+            return False
+        if notice.state is not State.STOPPED or notice.previous is not None:
+            return True
+        told = self._told.get((hook.name, notice.group))
+        return told is not None and told.notice.state is not State.STOPPED
 
     def _queue(self, key: _Key) -> Queue:
         return self._queues.setdefault(key, Queue())

@@ -12,7 +12,7 @@ from twinbeat.core.model import ClusterModel
 
 from .chronicle import Chronicle
 from .herald import Herald
-from .hooks import StatusHook
+from .rc_status import StatusHook
 from .respawn import Respawner
 from .scribe import Scribe
 

@@ -9,8 +9,8 @@ import pytest
 
 from twinbeat.core.effects import Record, What
 from twinbeat.core.units import NodeName
-from twinbeat.node import hooks
-from twinbeat.node.hooks import StatusHook
+from twinbeat.node import rc_status
+from twinbeat.node.rc_status import StatusHook
 from twinbeat.node.scribe import Scribe
 
 NODE2, NODE3 = NodeName("node2"), NodeName("node3")
@@ -221,7 +221,7 @@ def test_a_hook_that_others_may_write_is_not_run(bench: Bench) -> None:
 def test_a_hook_that_hangs_is_killed_and_one_at_a_time_is_called(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "LIMIT_S", 0.3)
+    monkeypatch.setattr(rc_status, "LIMIT_S", 0.3)
     bench.write('[ "$HA_src" = node3 ] || exec sleep 60')
 
     async def scene() -> None:
@@ -238,9 +238,9 @@ def test_a_hook_that_does_not_keep_up_loses_the_oldest_calls(bench: Bench) -> No
     bench.write("")
 
     async def scene() -> None:
-        for number in range(hooks.WAITING_MAX + 3):
+        for number in range(rc_status.WAITING_MAX + 3):
             bench.hook.tell(NodeName(f"n{number}"), "dead")
-        await bench.until_called(hooks.WAITING_MAX)
+        await bench.until_called(rc_status.WAITING_MAX)
 
     bench.play(scene)
     assert bench.lines()[0] == "status n3 dead up"
