@@ -41,6 +41,25 @@ def test_stopped_says_why_it_was_to_stop_and_that_nobody_owns_it() -> None:
     assert (stopped.previous, stopped.term) == (State.STOPPING, 1)
 
 
+def test_a_repair_that_worked_says_what_had_failed() -> None:
+    notices = told(
+        entry(What.GROUP_HELD, "every resource is started", term=1),
+        entry(What.GROUP_RESTARTING, "httpd failed: it ended; restart 1 of 3", resource="httpd"),
+        entry(What.GROUP_RESTARTED, "httpd and mailer run again", restarts=["httpd", "mailer"]),
+        entry(What.GROUP_STOPPED, "every resource is stopped"),
+    )[1:]
+    assert [(n.state, n.resource, n.reason) for n in notices] == [
+        (State.RESTARTING, "httpd", "httpd failed: it ended; restart 1 of 3"),
+        (
+            State.RESTARTED,
+            "httpd",
+            "httpd and mailer run again (httpd failed: it ended; restart 1 of 3)",
+        ),
+        (State.STOPPED, "", "every resource is stopped"),
+    ]
+    assert [n.owner for n in notices] == [NODE1, NODE1, None]
+
+
 def test_a_second_stop_does_not_repeat_the_reason_of_the_first() -> None:
     notices = told(
         entry(What.GROUP_FAILED, "httpd failed: it ended", resource="httpd"),

@@ -59,7 +59,9 @@ class Notice:
     @property
     def resource(self) -> str:
         """The resource that it is about, or empty."""
-        resource = self.entry.evidence.get("resource")
+        resource, restarts = (self.entry.evidence.get(key) for key in ("resource", "restarts"))
+        if isinstance(restarts, list | tuple) and resource is None:
+            resource = next(iter(restarts), "")  # The others were restarted because of the first.
         return resource if isinstance(resource, str) else ""
 
     def to_dict(self) -> dict[str, object]:
@@ -107,7 +109,7 @@ class _Known:
     peers: dict[NodeName, Custody] = field(default_factory=dict)
     """Who else says that it starts or holds it."""
     because: str = ""
-    """Why it stops: `stopped` says only that it is done."""
+    """Why it stops, or is repaired: `stopped` and `restarted` say only that it is done."""
 
     def owner(self, me: NodeName) -> NodeName | None:
         """Return who owns it."""
@@ -174,8 +176,11 @@ def _of_peer(entry: Entry, peer: NodeName, known: _Known) -> State | None:
 
 def _reason(entry: Entry, state: State, known: _Known) -> str:
     """Return why, in the sentence of whoever knew best."""
-    if state in (State.STOPPING, State.FAILED):
+    if state in (State.STOPPING, State.FAILED, State.RESTARTING):
         known.because = entry.because
+    elif state is State.RESTARTED and known.because:
+        because, known.because = known.because, ""
+        return f"{entry.because} ({because})"
     elif state is State.STOPPED and known.because:
         because, known.because = known.because, ""
         return because
