@@ -28,7 +28,7 @@ http {{
     fastcgi_temp_path {here}/tmp;
     uwsgi_temp_path {here}/tmp;
     scgi_temp_path {here}/tmp;
-    server {{ listen {listen}; root {html}; default_type text/html; }}
+    server {{ listen {listen}; root {here}/html; default_type text/html; }}
 }}
 """
 
@@ -50,8 +50,8 @@ StartServers 1
 ServerLimit 2
 ThreadsPerChild 4
 MaxRequestWorkers 8
-DocumentRoot {html}
-<Directory {html}>
+DocumentRoot {here}/html
+<Directory {here}/html>
     Require all granted
 </Directory>
 <Location /server-status>
@@ -61,24 +61,24 @@ DocumentRoot {html}
 APACHE_MODULES = "/usr/lib/apache2/modules"
 
 
-def nginx(here: Path, listen: str, html: Path | None = None) -> dict[str, str]:
+def nginx(place: Path, listen: str, here: Path | None = None) -> dict[str, str]:
     """Write a configuration with a master and one worker; return `heartbeat:nginx`'s parameters.
 
-    `listen` is as nginx has it: `80`, `127.0.0.1:8080`, `unix:/a/socket`.
+    `listen` is as nginx has it: `80`, `127.0.0.1:8080`; `here` is what the service calls its place.
     """
-    file = here / "nginx.conf"
-    file.write_text(NGINX_CONF.format(here=here, listen=listen, html=html or here))
-    return {"configfile": str(file), "httpd": NGINX}
+    here = here or place
+    (place / "nginx.conf").write_text(NGINX_CONF.format(here=here, listen=listen))
+    return {"configfile": str(here / "nginx.conf"), "httpd": NGINX}
 
 
-def apache(here: Path, listen: str, html: Path | None = None) -> dict[str, str]:
-    """Write a configuration; return `heartbeat:apache`'s parameters."""
-    file = here / "apache.conf"
-    values = {"here": here, "listen": listen, "html": html or here, "modules": APACHE_MODULES}
-    file.write_text(APACHE_CONF.format(**values))
+def apache(place: Path, listen: str, here: Path | None = None) -> dict[str, str]:
+    """Write a configuration; return `heartbeat:apache`'s parameters. See `nginx`."""
+    here = here or place
+    values = {"here": here, "listen": listen, "modules": APACHE_MODULES}
+    (place / "apache.conf").write_text(APACHE_CONF.format(**values))
     site = f"http://127.0.0.1:{listen.rpartition(':')[2]}"
     looks = {"statusurl": f"{site}/server-status", "testurl": f"{site}/", "testregex10": "</html>"}
-    return {"configfile": str(file), "httpd": APACHE, **looks}
+    return {"configfile": str(here / "apache.conf"), "httpd": APACHE, **looks}
 
 
 def postgres_programs() -> Path:
@@ -93,16 +93,19 @@ class Database:
         self.data = data
         self.programs = postgres_programs()
 
-    def create(self) -> None:
-        """Make a new, empty database; its parent must let the user `postgres` pass."""
+    def create(self, known_as: Path | None = None) -> None:
+        """Make a new, empty database; its parent must let the user `postgres` pass.
+
+        `known_as` is where it will stand when it is used.
+        """
         self.data.mkdir()
         shutil.chown(self.data, DBA, DBA)
         self.data.chmod(0o700)
-        words = ["-D", str(self.data), "--no-sync", "--auth=trust", "--locale=C"]
+        words = ["-D", str(self.data), "--no-sync", "--auth=trust", "--locale=C", "--wal-segsize=1"]
         self._as_dba("initdb", *words)
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(
-                f"listen_addresses = ''\nunix_socket_directories = '{self.data}'\n"
+                f"listen_addresses = ''\nunix_socket_directories = '{known_as or self.data}'\n"
                 "fsync = off\nshared_buffers = 1MB\nmax_connections = 10\n"
             )
 
@@ -142,8 +145,9 @@ class Database:
         ).stdout
 
 
-def page(html: Path, name: str) -> None:
+def page(place: Path, name: str) -> None:
     """Write the page that names its node."""
+    html = place / "html"
     html.mkdir(exist_ok=True)
     (html / "index.html").write_text(f"<html><h1>{name}</h1></html>\n")
 

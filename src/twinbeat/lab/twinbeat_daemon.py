@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from twinbeat import __version__
 from twinbeat.control.client import Client
 from twinbeat.control.protocol import Refused
-from twinbeat.control.shapes import MoveShape, StatusShape
+from twinbeat.control.shapes import EntryShape, MoveShape, StatusShape
+from twinbeat.core.effects import What
 
 from .contender import Contender
 from .files import GROUP
 
 ANSWER_S = 2.0
 """How long a daemon may take to answer a question."""
+HISTORY = 1000
+"""Entries of the journal that are looked through."""
+ACTED = (What.GROUP_RESTARTING, What.GROUP_FAILED)
 
 
 class TwinbeatDaemon(Contender):
@@ -84,6 +88,21 @@ class TwinbeatDaemon(Contender):
                 return await client.why(GROUP)
         except Refused:
             return None
+
+    async def entries(self) -> list[EntryShape]:
+        """Return the newest entries of its journal; raises `Refused`."""
+        async with Client(self.place.socket, ANSWER_S) as client:
+            return (await client.history(HISTORY))["entries"]
+
+    async def noticed(self, since: int) -> int | None:
+        """Return when the core decided what to do about it."""
+        acted = (entry["at"] for entry in await self.entries() if entry["what"] in ACTED)
+        return min((at for at in acted if at > since), default=None)
+
+    async def clear(self) -> None:
+        """Have failures forgotten; raises `Refused`."""
+        async with Client(self.place.socket, ANSWER_S) as client:
+            await client.clear(GROUP)
 
     async def handover(self) -> None:
         """Ask for a handover; raises `Refused`."""
