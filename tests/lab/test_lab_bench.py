@@ -11,6 +11,7 @@ from rich.console import Console
 from twinbeat.lab import bench, peers
 from twinbeat.lab.figures import Entrant, Figure, Rival, Score, Table, as_json, drawing
 from twinbeat.lab.markdown import replaced
+from twinbeat.lab.watching import lateness
 
 OURS = Entrant("twinbeat", "0.1", "keepalive 200 ms", 1000)
 THEIRS = Entrant("keepalived", "2.2.7", "advert_int 0.2 s", 721.875)
@@ -62,6 +63,13 @@ def test_a_page_gets_the_tables_between_its_marks() -> None:
     assert replaced(f"{mark}\n{end}", []) == f"{mark}\n\n{end}"
     with pytest.raises(ValueError, match="no lines"):
         replaced("nothing", [])
+
+
+def test_a_beat_is_as_late_as_it_came_after_a_keepalive_from_the_last() -> None:
+    ms = 1_000_000
+    # 200 ms after the first, then 203.5 ms, then early by 50 ms, then 200.25 ms.
+    beats = [1000 * ms, 1200 * ms, 1403_500_000, 1553_500_000, 1753_750_000]
+    assert lateness(reversed(beats), 200 * ms) == [0, 0, 0.25, 3.5]
 
 
 def test_the_table_shows_median_spread_and_count_side_by_side() -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import cage, load, markdown, measures, peers
+from . import cage, load, markdown, measures, peers, watching
 from .contender import Contender
+from .deaths import deaths
+from .deaths import watching as set_to_watch
 from .figures import Entrant, Figure, Table, as_json, drawing
 from .files import TIMINGS, Timing, httpd_kind
 from .heartbeat_daemon import HeartbeatDaemon
@@ -26,7 +28,7 @@ from .twinbeat_daemon import TwinbeatDaemon
 MACHINE = f"{date.today()}, Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
 WIDTH = 160
 """Columns of the table where no terminal says otherwise."""
-PARTS = ("moves", "idle", "load", "migration", "beats")
+PARTS = ("moves", "idle", "load", "migration", "beats", "deaths", "watching")
 FAST = TIMINGS["fast"]
 BEATS = Timing("beats", keepalive=100, warntime=180, deadtime=361, initdead=2_000)
 """A deadtime that is what keepalived needs to detect a failure with an interval of 100 ms."""
@@ -92,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", action="append", choices=PARTS, help="one part (repeatable)")
     add("--idle", type=positive, default=20, metavar="SECONDS", help="default 20")
     add("--load", type=positive, default=60, metavar="SECONDS", help="default 60")
+    add("--watch", type=positive, default=60, metavar="SECONDS", help="default 60")
     add("--json", metavar="FILE", help="write every run as JSON")
     add(
         "--write",
@@ -143,6 +146,8 @@ class _Bench:
             "load": self._load,
             "migration": self._migration,
             "beats": self._beats,
+            "deaths": self._deaths,
+            "watching": self._watching,
         }
         with self.console.status("building the laboratory") as status:
             live = self.console.is_terminal
@@ -176,6 +181,18 @@ class _Bench:
             return
         title = "Heartbeats every 100 ms"
         await self._course(title, (TwinbeatDaemon, KeepalivedDaemon), BEATS, measures.BEATS, say)
+
+    async def _deaths(self, say: measures.Say) -> None:
+        kinds = set_to_watch(self.kinds)
+        figures, problems = await deaths(kinds, FAST, self.options.runs, say)
+        self.more.append(Table("httpd dies", MACHINE, _entrants(kinds, FAST), figures))
+        self.problems += problems
+
+    async def _watching(self, say: measures.Say) -> None:
+        costs, late = await watching.watching(FAST, self.options.watch, say)
+        entrants = _entrants([TwinbeatDaemon], FAST)
+        self.more.append(Table("What watching costs", MACHINE, entrants, costs))
+        self.more.append(Table("How late heartbeats are", MACHINE, watching.columns(), late))
 
     async def _course(
         self,

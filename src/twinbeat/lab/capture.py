@@ -3,6 +3,7 @@
 import re
 import socket
 import struct
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from .view import KEPT, Span
 PORT = 694
 BRIDGE = "lan1"
 ETH_IP, UDP = 0x0800, 17
+SO_TIMESTAMPNS = 35
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 FIELD = re.compile(rb"(?:\(0\)|\n)(t|src|st|seq|hg)=([^,\n]*)")
 NODES = {f"192.168.10.{seat.last}": seat.name for seat in SEATS}
@@ -24,7 +26,7 @@ class Heartbeat:
     """One datagram that passed the switch."""
 
     at: int
-    """Nanoseconds since boot."""
+    """Nanoseconds since boot, when the kernel had it."""
     wall: float
     source: str
     target: str
@@ -60,6 +62,7 @@ class Capture:
             index = socket.if_nametoindex(BRIDGE)
         promiscuous = struct.pack("iHH8s", index, PACKET_MR_PROMISC, 0, b"")
         self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, promiscuous)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
 
     def fileno(self) -> int:
@@ -71,10 +74,10 @@ class Capture:
         fresh = []
         for _ in range(512):
             try:
-                packet = self.socket.recv(65536)
+                packet, notes, _, _ = self.socket.recvmsg(65536, 64)
             except OSError:
                 break
-            heartbeat = read(packet)
+            heartbeat = read(packet, _stamp(notes))
             if heartbeat is not None:
                 fresh.append(heartbeat)
         self.heartbeats += fresh
@@ -89,8 +92,20 @@ class Capture:
         self.socket.close()
 
 
-def read(packet: bytes) -> Heartbeat | None:
-    """Return the heartbeat in an IPv4 packet, or None if it carries none."""
+def _stamp(notes: list[tuple[int, int, bytes]]) -> int | None:
+    """Return the kernel's stamp of a packet, in nanoseconds since the epoch."""
+    for level, kind, data in notes:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            whole, rest = struct.unpack_from("@ll", data)
+            return int(whole) * kernel.SECOND + int(rest)
+    return None
+
+
+def read(packet: bytes, stamp: int | None = None) -> Heartbeat | None:
+    """Return the heartbeat in an IPv4 packet, or None if it carries none.
+
+    `stamp` is when it came, in nanoseconds since the epoch; None: now.
+    """
     head = (packet[0] & 0xF) * 4 if packet else 0
     if len(packet) < head + 8 or head < 20 or packet[9] != UDP:
         return None
@@ -104,5 +119,7 @@ def read(packet: bytes) -> Heartbeat | None:
         for name, value in FIELD.findall(packet[head + 8 :])
     }
     source, target = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
-    wall = datetime.now().timestamp()
-    return Heartbeat(kernel.now(), wall, source, target, length - 8, fields)
+    wall = time.time_ns()
+    stamp = wall if stamp is None else stamp
+    at = kernel.now() - (wall - stamp)
+    return Heartbeat(at, stamp / kernel.SECOND, source, target, length - 8, fields)

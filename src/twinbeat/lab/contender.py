@@ -156,6 +156,14 @@ class Contender(ABC):
             return f"{self.seat.name} does not answer"
         return f"{self.seat.name} says {await self.owner() or 'nobody'}"
 
+    async def noticed(self, since: int) -> int | None:
+        """Return when it noticed that httpd had ended here, nanoseconds since boot; most never do.
+
+        Only what it noticed after `since` counts.
+        """
+        del since
+        return None
+
     async def why(self) -> MoveShape | None:
         """Return the last move of the group as this daemon tells it; most cannot."""
         return None

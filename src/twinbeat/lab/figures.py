@@ -100,8 +100,13 @@ class Entrant:
     title: str
     version: str
     settings: str
-    detection: float
-    """Milliseconds of silence after which the other node counts as dead."""
+    detection: float | None
+    """Milliseconds of silence after which the other node counts as dead; None: it is no matter."""
+
+    @property
+    def detects(self) -> str:
+        """That in words, or nothing."""
+        return "" if self.detection is None else f"{self.detection:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ def drawing(table: Table) -> rich.table.Table:
     for entrant in table.entrants:
         drawn.add_column(f"{entrant.title} {entrant.version}", justify="right")
     drawn.add_row("set to", "", *(entrant.settings for entrant in table.entrants))
-    drawn.add_row("detection, ms", "", *(f"{e.detection:.0f}" for e in table.entrants))
+    drawn.add_row("detection, ms", "", *(e.detects for e in table.entrants))
     drawn.add_section()
     for figure in table.figures:
         drawn.add_row(

@@ -10,18 +10,22 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import kernel
 from .contender import Contender
 from .topology import SEATS, VIRTUAL_IP
 
 PRIORITIES = {SEATS[0].name: 150, SEATS[1].name: 100}
+EVERY_S = 1
+"""Seconds between two runs of a tracked script: keepalived counts in whole ones."""
 AWAY = 50
 """The priority of a node that was told to hand over."""
 
 CONFIG = """\
-global_defs {{
+{tracked}global_defs {{
     router_id {name}
     vrrp_version 3
     script_user root
@@ -36,6 +40,12 @@ vrrp_instance web {{
         {address}/24 dev eth0 label eth0:0
     }}
     notify {notify}
+    {track}
+}}
+"""
+TRACKED = """vrrp_script httpd {{
+    script "{httpd} status"
+    interval {every}
 }}
 """
 NOTIFY = """\
@@ -131,6 +141,9 @@ class KeepalivedDaemon(Contender):
         self._prefer(priority)
         os.kill(self.pid, signal.SIGHUP)
 
+    def _tracked(self) -> str:
+        return ""
+
     def _prefer(self, priority: int) -> None:
         text = CONFIG.format(
             name=self.seat.name,
@@ -138,5 +151,33 @@ class KeepalivedDaemon(Contender):
             advertise=self.advertise,
             address=VIRTUAL_IP,
             notify=self.home / "notify",
+            tracked=self._tracked(),
+            track="track_script { httpd }" if self._tracked() else "",
         )
         (self.home / "keepalived.conf").write_text(text)
+
+
+class WatchingKeepalived(KeepalivedDaemon):
+    """The same, which asks httpd's script as often as keepalived can, and lets go when it fails.
+
+    Its `track_process` would be told by the kernel, but only outside of PID namespaces.
+    """
+
+    @property
+    def settings(self) -> str:
+        """What it asks besides."""
+        return f"{super().settings}, track_script every {EVERY_S} s"
+
+    def _tracked(self) -> str:
+        httpd = self.place.config / "resource.d" / "httpd"
+        return TRACKED.format(httpd=httpd, every=EVERY_S)
+
+    async def noticed(self, since: int) -> int | None:
+        """Return when its notify script wrote down that the instance is in fault."""
+        try:
+            if self.states.read_text().split()[-1] != "FAULT":
+                return None
+            at = kernel.now() - (time.time_ns() - self.states.stat().st_mtime_ns)
+        except (FileNotFoundError, IndexError):
+            return None
+        return at if at > since else None

@@ -21,7 +21,7 @@ def section(table: Table) -> str:
         heads,
         ["---"] * len(heads),
         ["set to", "", *(entrant.settings for entrant in table.entrants)],
-        ["detection, ms", "", *(f"{entrant.detection:.0f}" for entrant in table.entrants)],
+        ["detection, ms", "", *(entrant.detects for entrant in table.entrants)],
         *(
             [figure.label, figure.bound, *(_cell(figure, e.title) for e in table.entrants)]
             for figure in table.figures
