@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from twinbeat.agents.base import Found
-from twinbeat.agents.orphans import Orphanage, orphans
+from twinbeat.agents.orphans import leave, orphans, see_off, take_in
 from twinbeat.agents.pidfile import named_by, pidfile_in_header, read_process
 from twinbeat.agents.processes import MARK
 from twinbeat.agents.script import ScriptAgent
@@ -71,17 +71,17 @@ def in_a_daemon(story: Callable[[], Awaitable[None]]) -> None:
     """Run a story in a process that takes orphans in, and end what it leaves."""
 
     async def told() -> None:
-        orphanage = Orphanage(lambda _level, text: pytest.fail(text))
-        orphanage.open()
+        take_in(lambda _level, text: pytest.fail(text))
         try:
             async with asyncio.timeout(20):
                 await story()
         finally:
-            for pid in orphans():
-                os.kill(pid, signal.SIGKILL)
-            while orphans():
+            while left := orphans():
+                for pid in left:
+                    os.kill(pid, signal.SIGKILL)
                 await asyncio.sleep(0.005)
-            orphanage.close()
+                see_off()
+            leave()
 
     asyncio.run(told())
 

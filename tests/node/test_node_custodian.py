@@ -1,108 +1,21 @@
 """The custodian with real scripts: order, failures, retries, what supersedes what, monitoring."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from custodian_house import WEB, Household
 
 from twinbeat.agents.script import ScriptAgent
 from twinbeat.core.events import (
-    Event,
     GroupStarted,
     GroupStartFailed,
     GroupStopFailed,
     GroupStopped,
     ResourceLooked,
 )
-from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
-from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
 from twinbeat.node.custodian import Custodian
 from twinbeat.node.ward import ResourceState
-
-WEB = GroupName("web")
-
-SCRIPT = """#!/bin/sh
-# Each verb leaves a line in the diary; files decide what fails or hangs.
-name=$(basename "$0")
-cd "$(dirname "$0")"
-[ "$1" = status ] || echo "$name $1" >> diary
-case $1 in
-start) [ -e "$name.hangs" ] && while [ -e "$name.hangs" ]; do sleep 0.02; done
-       [ -e "$name.broken" ] && exit 1
-       touch "$name.runs" ;;
-stop) [ -e "$name.stuck" ] && exit 1
-      rm -f "$name.runs" ;;
-status) [ -e "$name.runs" ] && echo running && exit 0
-        echo stopped; exit 3 ;;
-esac
-exit 0
-"""
-
-
-class Household:
-    """Scripts in a directory, a custodian over them, and what it reported."""
-
-    def __init__(self, directory: Path, names: str, monitor: float = 0, timeout: float = 10):
-        self.directory = directory
-        self.events: list[Event] = []
-        self.log: list[tuple[str, str]] = []
-        for name in names.split():
-            script = directory / name
-            script.write_text(SCRIPT)
-            script.chmod(0o755)
-        self.spec = GroupSpec(
-            name=WEB,
-            nodes=(NodeName("node1"), NodeName("node2")),
-            resources=tuple(
-                ResourceSpec(
-                    name=name,
-                    agent=AgentKind.SCRIPT,
-                    script=name,
-                    start_timeout=seconds(timeout),
-                    stop_timeout=seconds(timeout),
-                    monitor=milliseconds(monitor),
-                )
-                for name in names.split()
-            ),
-        )
-        self.custodian = Custodian(self.agent, self.events.append, self.write)
-
-    def agent(self, resource: ResourceSpec) -> ScriptAgent:
-        return ScriptAgent(resource, (str(self.directory),), self.write, {})
-
-    def write(self, level: str, text: str) -> None:
-        self.log.append((level, text))
-
-    def states(self) -> dict[str, ResourceState]:
-        return {charge.name: charge.state for charge in self.custodian.charges(WEB)}
-
-    def diary(self) -> list[str]:
-        file = self.directory / "diary"
-        return file.read_text().splitlines() if file.exists() else []
-
-    def mark(self, name: str) -> Path:
-        file = self.directory / name
-        file.touch()
-        return file
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():
-                await asyncio.sleep(0.005)
-
-    async def bad_look(self) -> ResourceLooked:
-        """Wait for a bad look and take all looks until then."""
-        while True:
-            event = await self.outcome()
-            assert isinstance(event, ResourceLooked)
-            if not event.running:
-                return event
-
-    async def outcome(self) -> Event:
-        """Wait for the next event and take it."""
-        await self.until(lambda: bool(self.events))
-        return self.events.pop(0)
 
 
 def test_a_group_starts_left_to_right_and_stops_right_to_left(tmp_path: Path) -> None:

@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 
 from twinbeat.core.model import ResourceSpec
-from twinbeat.core.units import Duration
 
-from .base import USUAL_INTERVAL, AgentError, Found, Log, Outcome
+from .base import AgentError, Found, Log, Outcome
 from .command import now
 from .turns import Turns
 
@@ -34,11 +33,6 @@ class AskedAgent(ABC):
                 found, reason, answered = Found.FAILED, str(error), False
             self._may_run = self._may_run or found is Found.RUNNING
             return Outcome(found, reason, now() - began, answered)
-
-    async def interval(self, depth: int = 0) -> Duration:
-        """Return the usual one."""
-        del depth
-        return USUAL_INTERVAL
 
     @abstractmethod
     async def _look(self, depth: int) -> tuple[Found, str]:

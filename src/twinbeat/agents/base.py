@@ -13,6 +13,9 @@ Log = Callable[[str, str], None]
 USUAL_INTERVAL = Duration(10 * SECOND)
 """Between two looks, where neither the configuration nor the agent says another."""
 
+RARE_INTERVAL = Duration(60 * SECOND)
+"""The same, where the system tells of an end by itself and a look would find nothing more."""
+
 
 class AgentError(Exception):
     """The resource could not be brought to the wanted state; the text says why, for a person."""

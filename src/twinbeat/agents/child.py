@@ -6,6 +6,7 @@ a session and so a process group of its own. A pidfd tells its end, whoever keep
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,17 @@ TERM_GRACE = 2.0
 Hear = Callable[[bytes], None]
 """Told each piece of what a command writes, as it comes, in bounded pieces."""
 
+_SIGNALS = signal.valid_signals()
+_libc = ctypes.CDLL(None)
+_CLOSE_RANGE = 436
+"""The number of close_range(2), the same on every architecture."""
+_CLOSE_RANGE_CLOEXEC = 4
+_LAST_DESCRIPTOR = ctypes.c_uint(-1)
+
 _READ_PAUSE = 0.01
 """Seconds between two reads of one stream: a flood of output must not keep the daemon busy."""
+_FIRST_READ = 0.1
+"""Seconds until a stream is read that nobody hears while the command runs."""
 
 commands: set[int] = set()
 """The children of this process that are waited for here, by whoever called `run`."""
@@ -108,8 +118,7 @@ def _spawn(
     command: Sequence[str], environment: Mapping[str, str], stdin: int, out: int, err: int
 ) -> int:
     """Start the command and return its process id; raises `OSError`."""
-    # Python's own descriptors close themselves; a C library's may not.
-    inherited = [fd for fd in _open_descriptors() if fd > 2 and _inheritable(fd)]
+    _keep_descriptors()
     with _urgent_birth():
         pid = os.posix_spawn(
             command[0],
@@ -119,11 +128,10 @@ def _spawn(
                 (os.POSIX_SPAWN_DUP2, stdin, 0),
                 (os.POSIX_SPAWN_DUP2, out, 1),
                 (os.POSIX_SPAWN_DUP2, err, 2),
-                *((os.POSIX_SPAWN_CLOSE, fd) for fd in inherited),
             ],
             setsid=True,
             setsigmask=(),
-            setsigdef=signal.valid_signals(),
+            setsigdef=_SIGNALS,
         )
         _make_ordinary(pid)
     return pid
@@ -159,22 +167,29 @@ def _make_ordinary(pid: int) -> None:
     A script needs longer to start processes of its own than this needs to reach it.
     """
     try:
-        os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
-        if int(Path("/proc/self/oom_score_adj").read_text()) < 0:
+        if os.sched_getscheduler(pid) != os.SCHED_OTHER:
+            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+        with open("/proc/self/oom_score_adj", "rb", buffering=0) as mine:
+            protected = int(mine.read()) < 0
+        if protected:
             Path(f"/proc/{pid}/oom_score_adj").write_text("0")
     except OSError:
         pass  # It is gone already, or /proc is read-only: the child runs all the same.
 
 
-def _open_descriptors() -> list[int]:
-    return [int(name) for name in os.listdir("/proc/self/fd")]
+def _keep_descriptors() -> None:
+    """Have every descriptor but 0, 1 and 2 close itself in a child.
 
-
-def _inheritable(descriptor: int) -> bool:
-    try:
-        return os.get_inheritable(descriptor)
-    except OSError:  # The descriptor that was open for listing them.
-        return False
+    Python's own do; a C library's may not. One call for all of them, before each child, costs
+    less than to ask after each: a daemon that watches 200 services has so many of them.
+    """
+    if _libc.syscall(_CLOSE_RANGE, 3, _LAST_DESCRIPTOR, _CLOSE_RANGE_CLOEXEC):
+        for name in os.listdir("/proc/self/fd"):  # Before Linux 5.11.
+            try:
+                if int(name) > 2:
+                    os.set_inheritable(int(name), False)
+            except OSError:
+                pass  # It was open for listing them.
 
 
 class _Child:
@@ -183,7 +198,8 @@ class _Child:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
         self._released = False
         self._code: int | None = None
         commands.add(pid)
@@ -197,8 +213,15 @@ class _Child:
 
     async def ends_within(self, seconds: float | None) -> bool:
         """Wait for the end, and return whether it came in time."""
-        await asyncio.wait([self._ended], timeout=seconds)
-        return self._ended.done()
+        if not self._ended:
+            self._waiter = self._loop.create_future()
+            alarm = None if seconds is None else self._loop.call_later(seconds, self._wake)
+            try:
+                await self._waiter
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
+        return self._ended
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the child and everything it started in its group."""
@@ -211,16 +234,21 @@ class _Child:
         """Return the exit code, and let go of the child: one still alive is reaped at its end."""
         if not self._released:
             self._released = True
-            if self._ended.done():
+            if self._ended:
                 self._reap()
         return self._code
 
     def _note_end(self) -> None:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        self._ended.set_result(None)
+        self._ended = True
+        self._wake()
         if self._released:
             self._reap()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _reap(self) -> None:
         """Take the exit code of the ended child; from now on its number may be another's."""
@@ -246,7 +274,11 @@ class _Capture:
         self._abandoned = False
         self._kept = bytearray()
         self._pause: asyncio.TimerHandle | None = None
-        self._listen()
+        if hear is None:
+            # Most commands end before, with so little to say that the pipe keeps it for the end.
+            self._pause = self._loop.call_later(_FIRST_READ, self._listen)
+        else:
+            self._listen()
 
     def __enter__(self) -> "_Capture":
         return self

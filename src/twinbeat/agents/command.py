@@ -61,8 +61,9 @@ class Commands:
                 " as #!/bin/sh does?"
             ) from None
         self.last = ended
-        for line in lines(ended.stdout + "\n" + ended.stderr)[-_LOGGED_LINES:]:
-            self._log(level, f"{self._name}: {line}")
+        if ended.stdout or ended.stderr:
+            for line in lines(ended.stdout + "\n" + ended.stderr)[-_LOGGED_LINES:]:
+                self._log(level, f"{self._name}: {line}")
         if ended.overran:
             self._log("ERROR", f"{spoken} overran its time and was killed")
             rest = "" if ended.code is not None else ", and it hangs in the kernel all the same"

@@ -3,15 +3,15 @@
 A process that goes into the background loses its parent. The kernel gives it to the nearest
 ancestor that asked for such orphans (prctl(2), PR_SET_CHILD_SUBREAPER), here to the daemon. So what
 a start left running is known by a look at one list, whatever session, group or environment it has
-made for itself; and its end is taken notice of at once, also where process 1 never does: a dead
-process that nobody waits for has a number still, and many a script takes it for alive.
+made for itself; and what remains of it when it ends is cleared away, also where process 1 never
+does that: a dead process that nobody waits for has a number still, and many a script takes it for
+alive.
+
+This is a property of the process, as its children are; so it is one of this module.
 """
 
-import asyncio
 import ctypes
 import os
-import signal
-from pathlib import Path
 
 from . import child
 from .base import Log
@@ -19,52 +19,51 @@ from .base import Log
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Orphanage:
-    """Takes in orphans from `open` to `close`, and sees each of them off when it has ended."""
+def take_in(log: Log) -> None:
+    """Ask the kernel for orphans, and see each off that has ended.
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._is_open = False
+    That happens whenever a command or a watched process ends, and when `see_off` is called: a
+    signal for every child would cost more than all the rest of a look.
+    """
+    if _ask_for_orphans(True):
+        child.released = see_off
+    else:
+        log("WARN", "services in the background are watched by their pidfiles only")
 
-    def open(self) -> None:
-        """Ask the kernel for the orphans; where it refuses, they go to init as ever."""
-        self._is_open = _adopt_orphans(True)
-        if self._is_open:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._see_off)
-            child.released = self._see_off
-        else:
-            self._log("WARN", "services in the background are watched by their pidfiles only")
 
-    def close(self) -> None:
-        """Leave new orphans to init; those that are here go there when this process ends."""
-        if self._is_open:
-            self._is_open = False
-            child.released = child.nobody
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
-            _adopt_orphans(False)
+def leave() -> None:
+    """Let new orphans go to init; those that are here go there when this process ends."""
+    child.released = child.nobody
+    _ask_for_orphans(False)
 
-    def _see_off(self) -> None:
-        """Take the exit codes of ended orphans; a command's is its owner's, who calls again."""
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None or ended.si_pid in child.commands:
-                return
-            os.waitpid(ended.si_pid, os.WNOHANG)
+
+def see_off() -> None:
+    """Take the exit codes of ended orphans; those of commands are taken by whoever runs them."""
+    while child.released is see_off:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None:
+            return
+        if ended.si_pid in child.commands:  # Whatever has ended since is hidden behind it.
+            for pid in orphans():
+                os.waitpid(pid, os.WNOHANG)
+            return
+        os.waitpid(ended.si_pid, os.WNOHANG)
 
 
 def orphans() -> list[int]:
     """Return the processes that came to this one; none where the kernel has no such list."""
     me = os.getpid()
     try:
-        children = Path(f"/proc/{me}/task/{me}/children").read_text()
+        with open(f"/proc/{me}/task/{me}/children", "rb") as file:
+            children = file.read()
     except OSError:
         return []
     return [pid for pid in map(int, children.split()) if pid not in child.commands]
 
 
-def _adopt_orphans(on: bool) -> bool:
+def _ask_for_orphans(on: bool) -> bool:
     libc = ctypes.CDLL(None)
     return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-from .orphans import orphans
+from .orphans import orphans, see_off
 from .pidfile import Process, named_by, read_process
 
 MARK = "TWINBEAT_RESOURCE"
@@ -37,6 +37,12 @@ class Processes:
         self._newest_end = 0
         self._began: float | None = None
         self._searches = 0
+        self._by_pidfile = False
+
+    @property
+    def by_pidfile(self) -> bool:
+        """Whether the main process is watched, and not only what a start left running."""
+        return self._by_pidfile and bool(self._watched)
 
     @property
     def watched(self) -> str:
@@ -68,7 +74,9 @@ class Processes:
         for path in pidfiles:
             main = await named_by(path)
             if main is not None and self._watch([main]):
+                self._by_pidfile = True
                 return
+        self._by_pidfile = False
         if self._searches:
             self._searches -= 1
             self._watch(self._left() if self._began is not None else await self._marked())
@@ -127,6 +135,7 @@ class Processes:
 
     def _note_end(self, pid: int) -> None:
         self._drop(pid)
+        see_off()
         self._newest_end = pid
         self._searches = max(self._searches, 1)
         self._ended.set()

@@ -9,9 +9,9 @@ from pathlib import PurePath
 
 from twinbeat.core.model import DEFAULT_TIMEOUT, AgentKind, ResourceSpec
 from twinbeat.core.text import printable
-from twinbeat.core.units import SECOND
+from twinbeat.core.units import SECOND, Duration
 
-from .base import AgentError, Found, Log
+from .base import RARE_INTERVAL, USUAL_INTERVAL, AgentError, Found, Log
 from .child import Ended, Hear
 from .command import last_words, now
 from .pidfile import pidfile_in_header
@@ -58,6 +58,11 @@ class ScriptAgent(ProgramAgent):
                 raise AgentError(
                     f"{self.name} did not start: {self._failure(command, 'start', ended)}"
                 )
+
+    async def interval(self, depth: int = 0) -> Duration:
+        """Return a long one when the main process is known for sure: a status asks for no more."""
+        del depth
+        return RARE_INTERVAL if self._processes.by_pidfile else USUAL_INTERVAL
 
     async def _ask(self, command: Command, deadline: float, depth: int = 0) -> tuple[Found, str]:
         """Return what the script's status says; a script knows no depth."""

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path, PurePath
 
 from .base import AgentError
@@ -38,10 +39,8 @@ def require_safe(path: str) -> None:
         raise AgentError(
             f"{path} is refused: its group or others may write it; remedy: chmod go-w {path}"
         )
-    if _in_user_namespace():
-        owners.add(int(Path("/proc/sys/kernel/overflowuid").read_text()))
-    parents = {*PurePath(os.path.abspath(path)).parents, *PurePath(real).parents}
-    for directory in sorted(map(str, parents)):
+    owners |= _strangers()
+    for directory in _above(path, real):
         found = os.stat(directory)
         if found.st_uid not in owners:
             raise AgentError(
@@ -56,6 +55,22 @@ def require_safe(path: str) -> None:
             )
 
 
+@lru_cache(maxsize=1024)
+def _above(*paths: str) -> list[str]:
+    """Return every directory above these paths; each is asked anew, only their names are kept."""
+    return sorted(
+        {str(above) for path in paths for above in PurePath(os.path.abspath(path)).parents}
+    )
+
+
+@cache
+def _strangers() -> set[int]:
+    """Return whom files of users belong to that are not known here: the real root is one then."""
+    if not _in_user_namespace():
+        return set()
+    return {int(Path("/proc/sys/kernel/overflowuid").read_text())}
+
+
 def _in_user_namespace() -> bool:
-    """Whether some users are not known here; directories of the real root show as nobody's then."""
+    """Whether some users are not known here, and show as nobody."""
     return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]

@@ -4,10 +4,10 @@ import asyncio
 import os
 
 from twinbeat.core.model import DEFAULT_TIMEOUT, ResourceSpec
-from twinbeat.core.units import SECOND
+from twinbeat.core.units import SECOND, Duration
 
 from .asked import AskedAgent
-from .base import AgentError, Found, Log
+from .base import RARE_INTERVAL, AgentError, Found, Log
 from .command import now
 from .systemd import RESULTS, BusError, Systemd, UnitState
 from .turns import Turns
@@ -59,6 +59,11 @@ class UnitAgent(AskedAgent):
         """Return when systemd tells a change of the unit."""
         await self._systemd.changed(self._unit)
         return "systemd told of a change"
+
+    async def interval(self, depth: int = 0) -> Duration:
+        """Return a long one: systemd tells of what happens to the unit."""
+        del depth
+        return RARE_INTERVAL
 
     async def _look(self, depth: int) -> tuple[Found, str]:
         """Ask systemd what the unit is now; there is no deeper look."""

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinbeat.agents import orphans
 from twinbeat.agents.addresses import Addresses
 from twinbeat.agents.base import Agent, AgentError, Log
 from twinbeat.agents.child import Hear
 from twinbeat.agents.ocf import OcfAgent
-from twinbeat.agents.orphans import Orphanage
 from twinbeat.agents.programs import OCF_ROOT, OcfProgram, PythonProgram
 from twinbeat.agents.script import ScriptAgent, searched
 from twinbeat.agents.turns import Turns
@@ -51,7 +51,6 @@ class Agency:
         self._ocf_root = ocf_root
         self._bus = bus
         self._turns = Turns()
-        self._orphanage = Orphanage(log)
         self._systemd: Systemd | None = None
 
     def agent(self, resource: ResourceSpec) -> Agent:
@@ -110,11 +109,15 @@ class Agency:
 
     def open(self) -> None:
         """Take in the services that starts leave in the background, so that they are watched."""
-        self._orphanage.open()
+        orphans.take_in(self._log)
+
+    def tidy(self) -> None:
+        """Clear away what remains of services that nobody watched; to be called every second."""
+        orphans.see_off()
 
     def close(self) -> None:
         """Let go of what the agents share."""
-        self._orphanage.close()
+        orphans.leave()
         if self._systemd is not None:
             self._systemd.close()
 

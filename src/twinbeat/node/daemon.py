@@ -360,6 +360,7 @@ class Daemon:
 
     def _tidy_up(self) -> None:
         self._switchboard.retry()
+        self._agency.tidy()
         for reason, times, link in self._switchboard.losses():
             self._mail.count(reason, times, f"on {link}")
         self._mail.tell_drops()

@@ -49,16 +49,15 @@ class Looks:
         Nothing counts of an agent whose looks are in doubt: the first two decide whether they are
         of any use, the first of them at once.
         """
-        spec, agent = charge.spec, charge.agent
+        spec = charge.spec
         interval = await self._interval(charge)
-        if not interval:
-            return
-        charge.interval = interval
-        doubtful, good, misses = agent.doubtful, 0, 0
+        doubtful, good, misses = charge.agent.doubtful, 0, 0
         pause = Duration(0 if doubtful else round(interval * random.random()))
-        while True:
+        while interval:
+            charge.interval = interval
             told = await self._pause(charge, pause)
             outcome = await self.look(charge, spec.depth, urgent=bool(told))
+            interval = await self._interval(charge)
             pause = jittered(interval)
             if outcome.found is Found.RUNNING:
                 doubtful = False
