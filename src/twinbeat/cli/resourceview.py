@@ -65,14 +65,14 @@ def _next(ms: object) -> str:
 
 def troubles(name: str, group: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield what failures led to: restarts in place, bars, and that no node can run the group."""
-    restarts = group.get("restarts") or {}
-    if under_way := restarts.get("under_way"):
-        yield Cell(f"restarting {', '.join(map(str, under_way))} in place now", WARN)
-    if restarts.get("tried"):
-        told = f"restarted in place {times(restarts['tried'])} in {span(restarts['window_ms'])}"
-        left = restarts["of"] - restarts["tried"]
-        then = f"{left} more before it moves" if left > 0 else "with the next failure it moves"
-        yield Cell(f"{told}; {then}", WARN)
+    if restarts := group.get("restarts"):
+        yield Cell(_restarts(restarts), WARN)
+    if group.get("state") == "unclean":
+        yield Cell(
+            f"nobody starts it: stop by hand what still runs there, then `twinbeat cleanup {name}` "
+            "on that node; if that is switched off, `twinbeat confirm NODE` on another",
+            BAD,
+        )
     nowhere, bars = group.get("nowhere") or {}, group.get("bars") or {}
     if nowhere:
         yield Cell("runs nowhere:", BAD)
@@ -81,6 +81,15 @@ def troubles(name: str, group: Mapping[str, Any]) -> Iterator[Cell]:
             yield Cell(f"repair it, then `twinbeat clear {name}`; or a bar ends by itself", WARN)
         return
     yield from (Cell(_bar(node, bar, name), WARN) for node, bar in bars.items())
+
+
+def _restarts(restarts: Mapping[str, Any]) -> str:
+    tried, of, within = restarts["tried"], restarts["of"], span(restarts["window_ms"])
+    left = of - tried
+    then = f"{left} more before it moves" if left > 0 else "with the next failure it moves"
+    if under_way := restarts.get("under_way"):
+        return f"restarting {', '.join(under_way)} in place, {tried} of {of} in {within}; {then}"
+    return f"restarted in place {times(tried)} in {within}; {then}"
 
 
 def reasons(group: Mapping[str, Any]) -> Iterator[Cell]:
