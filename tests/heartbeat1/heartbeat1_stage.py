@@ -18,6 +18,7 @@ from twinbeat.core.effects import (
     Leave,
     Record,
     Reply,
+    RestartResources,
     SendAgain,
     SendBeat,
     SendMessage,
@@ -32,6 +33,8 @@ from twinbeat.core.events import (
     BeatReceived,
     Event,
     FailbackRequested,
+    GroupRestarted,
+    GroupRestartFailed,
     GroupStarted,
     GroupStartFailed,
     GroupStopFailed,
@@ -39,6 +42,7 @@ from twinbeat.core.events import (
     HandoverRequested,
     MessageReceived,
     ModelChanged,
+    ResourceLooked,
     ShutdownRequested,
     StandbyRequested,
     Started,
@@ -53,9 +57,10 @@ START = 10 * SECOND
 FIRST = 5000
 """This node's number before its first beat."""
 STARTING_TAKES, STOPPING_TAKES = 30, 10
+RESTARTING_TAKES = STOPPING_TAKES + STARTING_TAKES
 _TOLD = (
     What.CONVERSATION, What.PEER_DEAD, What.PEER_RETURNED, What.PEER_RESTARTED, What.PEER_LEFT,
-    What.GROUP_UNCLEAN, What.GROUP_FAILED, What.NODE_LEFT,
+    What.GROUP_UNCLEAN, What.GROUP_FAILED, What.BAR_ENDED, What.NODE_LEFT,
 )  # fmt: skip
 
 
@@ -150,6 +155,11 @@ class Stage:
                 failed = GroupStartFailed(op, spec.name, "httpd", "it does not start")
                 done: Event = GroupStarted(op, spec.name)
                 self._later(f"start {spec.name}", STARTING_TAKES, done, failed)
+            case RestartResources(op, name, names):
+                self._write("!", f"restart {' '.join(names)}")
+                stays = GroupRestartFailed(op, name, "httpd", "it does not start", stuck=False)
+                again: Event = GroupRestarted(op, name)
+                self._later(f"restart {name}", RESTARTING_TAKES, again, stays)
             case StopGroup(op, name):
                 self._write("!", f"stop {name}")
                 wrong = GroupStopFailed(op, name, "httpd", "it does not stop")
@@ -289,6 +299,9 @@ class Stage:
                 self.fails.add(" ".join(what))
             case "works", [*what]:
                 self.fails.discard(" ".join(what))
+            case "dies", [group]:
+                dead = ResourceLooked(GroupName(group), "httpd", False, "it is dead", sure=True)
+                self.tell(dead)
             case "slow", [*what, span]:
                 self.slow[" ".join(what)] = _span(span)
             case "reload", [*options]:

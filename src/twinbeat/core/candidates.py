@@ -91,11 +91,12 @@ def candidate(
     members = beliefs.members
     if node == members.me:
         barred = _own_bar(group, beliefs)
-        since = members.started_at
+        since, lost = members.started_at, 0
     else:
         barred = _peer_bar(group, node, members)
         peer = members.peers.get(node)
         since = beliefs.now if peer is None else peer.alive_since or beliefs.now
+        lost = 0 if peer is None else peer.losses.count(beliefs.now)
     if orders.is_on(beliefs.standby, node):
         barred = "in standby"
     elif orders.is_on(beliefs.maintenance, node):
@@ -108,6 +109,7 @@ def candidate(
         barred=barred,
         unheard_by=members.unheard_by(node, beliefs.now),
         here_for=here_for,
+        lost=lost,
         outdone=outside.outdone(node),
         unsure=unsure,
     )

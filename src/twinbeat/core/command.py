@@ -86,7 +86,7 @@ def adopt(engine: "Engine", beat: Beat) -> list[Effect]:
             out.append(Record(What.PIN_CHANGED, said, group.name, evidence=pinned))
         if view is not None and view.cleared > group.cleared:
             group.cleared = view.cleared
-            out.extend(group.recovery.clear(said))
+            out.extend(_forget(engine, group, said))
     return out
 
 
@@ -156,8 +156,15 @@ def _clear(engine: "Engine", name: GroupName | None) -> list[Effect]:
     out: list[Effect] = []
     for group in groups:
         group.cleared += 1
-        out.extend(group.recovery.clear(_BY_OPERATOR))
+        out.extend(_forget(engine, group, _BY_OPERATOR))
     return out
+
+
+def _forget(engine: "Engine", group: Group, why: str) -> list[Effect]:
+    """Forget failures, and losses of the preferred owner that delay its failback."""
+    if (preferred := engine.members.peers.get(group.spec.preferred)) is not None:
+        preferred.losses.forget()
+    return group.recovery.clear(why)
 
 
 def _confirm(engine: "Engine", node: NodeName) -> list[Effect]:

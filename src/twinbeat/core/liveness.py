@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from .beat import Beat, Custody, GroupView, Life
+from .losses import Losses
 from .model import Timing
 from .units import LONG_AGO, NEVER, Duration, GroupName, Instant, LinkName, NodeName
 
@@ -122,6 +123,7 @@ class PeerWatch:
         """Until when the newest acknowledgement lets this node serve."""
         self.acked_seq = 0
         """The highest beat of this node's present life that the peer took in."""
+        self.losses = Losses()
         self.reborn_at: Instant = LONG_AGO
         """When a later life than one already known here was first heard."""
         self.interval: Duration = Duration(0)
@@ -195,6 +197,8 @@ class PeerWatch:
             return hearing
         if self.beat is not None and beat.life.generation > self.beat.life.generation:
             self.reborn_at = now
+            if self.heard and not self.beat.leaving:
+                self.losses.note(now)
         self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
             self.heard_since = now
@@ -234,6 +238,8 @@ class PeerWatch:
             self.late = True
             changes.append(Change.LATE)
         if silence >= self.limit:
+            if self.heard:
+                self.losses.note(now)
             self.liveness, self.alive_since = Liveness.SILENT, None
             changes.append(Change.SILENT)
         return changes

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .beat import Pin
+from .losses import hold_down
 from .model import GroupSpec
 from .units import Duration, NodeName, readable
 
@@ -22,6 +23,8 @@ class Candidate:
     """A live node that does not hear it, or None."""
     here_for: Duration = Duration(0)
     """For how long it has been up and alive without a break."""
+    lost: int = 0
+    """How often it was lost within the last hour."""
     outdone: Mapping[NodeName, str] = field(default_factory=dict)
     """Which nodes are better connected, for long enough to count, each with the sentence."""
     unsure: Duration = Duration(0)
@@ -107,11 +110,20 @@ def _prefer(
         off = "failback is off" if first == spec.preferred else f"{spec.preferred} {less}"
         kept = f"{owner} owns it and {off}"
         return Placement(node=owner, reasons=(kept, *rest))
-    settling, wait = candidates[first].unsure, spec.failback.after - candidates[first].here_for
+    settling, wait, why = candidates[first].unsure, *_wait(spec, candidates[first])
     if settling > max(wait, 0):
         kept = f"{owner} keeps it until it is settled which ping nodes {first} sees"
         return Placement(node=owner, reasons=(kept, *rest), review_in=settling)
     if wait > 0:
-        kept = f"{owner} keeps it: failback to {first} in {readable(wait)}, if it stays up"
+        kept = f"{owner} keeps it: failback to {first} in {readable(wait)}, if it stays up{why}"
         return Placement(node=owner, reasons=(kept, *rest), review_in=Duration(wait))
     return Placement(node=first, reasons=(f"failback to {first}, the preferred owner", *rest))
+
+
+def _wait(spec: GroupSpec, preferred: Candidate) -> tuple[int, str]:
+    """Return how much longer the preferred owner must stay, and why if that is long."""
+    hold = hold_down(preferred.lost)
+    why = (
+        f"; it was lost {preferred.lost} times within an hour" if hold > spec.failback.after else ""
+    )
+    return max(hold, spec.failback.after) - preferred.here_for, why

@@ -194,7 +194,7 @@ class Recovery:
         """Bar this node for the group, for twice as long as last time; return the whole reason."""
         recovery, tried = self._spec.recovery, len(self._attempts)
         if tried:
-            times = "once" if tried == 1 else f"{tried} times"
+            times = {1: "once", 2: "twice"}.get(tried, f"{tried} times")
             why = f"{why} (restarted {times} in {readable(recovery.window)})"
         self._bars += 1
         self._span = Duration(min(recovery.expiry << min(self._bars - 1, 32), LONGEST_BAR))

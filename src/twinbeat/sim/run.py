@@ -9,7 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from twinbeat.core.beat import CLUSTER, Custody
-from twinbeat.core.events import CleanupRequested, MaintenanceRequested, StandbyRequested
+from twinbeat.core.events import (
+    CleanupRequested,
+    ClearRequested,
+    MaintenanceRequested,
+    StandbyRequested,
+)
+from twinbeat.core.losses import MOST_FREE
 from twinbeat.core.model import Key, Keyring
 from twinbeat.core.units import SECOND, Duration, Instant
 
@@ -138,6 +144,9 @@ class Run:
             if group.recovery.bar is not None or group.custody is Custody.UNCLEAN:
                 node.tell(CleanupRequested(self._request(), name, node.name))
                 left = True
+        if any(p.losses.count(node.clock.now) > MOST_FREE for p in engine.members):
+            node.tell(ClearRequested(self._request(), None))
+            left = True
         for switched in (*self.options.names, CLUSTER):
             if (switch := engine.standby.get(switched)) is not None and switch.on:
                 node.tell(StandbyRequested(self._request(), switched, False))

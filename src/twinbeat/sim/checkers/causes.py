@@ -10,7 +10,9 @@ it has ended and the group has run in one place ever since for longer than any c
 from dataclasses import dataclass
 from typing import ClassVar
 
+from twinbeat.core import losses
 from twinbeat.core.effects import Record, What
+from twinbeat.core.model import GroupSpec
 from twinbeat.core.units import MS, NEVER, Duration, GroupName, Instant, NodeName
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.node import Node
@@ -185,6 +187,13 @@ class Causes(Checker):
     def _tail(self, node: Node, group: GroupName) -> Duration:
         """Return how long after its end, and in one place, a fault may still move a group."""
         timing, spec = node.model.timing, node.model.group(group)
-        wait = 0 if spec is None else spec.failback.after
+        wait = 0 if spec is None else max(spec.failback.after, self._held_down(spec))
         agents = 1000 * MS
         return Duration(timing.initdead + 4 * timing.deadtime + wait + agents)
+
+    def _held_down(self, spec: GroupSpec) -> Duration:
+        """Return for how long a failback may be held down by what befell its node so far."""
+        faults = [cause.fault for cause in self._causes if cause.fault is not None]
+        befell = [fault for fault in faults if spec.preferred in fault.nodes]
+        often = len(befell) > losses.MOST_FREE or any(f.kind in REPEATING for f in befell)
+        return losses.WITHIN if often else Duration(0)
