@@ -137,7 +137,7 @@ def restarting(it: Bench) -> Bench:
 
 def restart_failed(it: Bench, *, stuck: bool) -> None:
     failure = GroupRestartFailed(it.op, it.group.name, "httpd", "exit code 1", stuck)
-    it.obey(it.group.restart_failed(failure, it.now))
+    it.obey(it.group.restart_failed(failure, it.now, again=True))
 
 
 def found_dead_too_often(it: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import orders
 from .beat import CLUSTER, Beat, Custody
-from .candidates import present_owner
+from .candidates import bar_of, present_owner
 from .effects import Effect, Record, Reply, What
 from .events import (
     CleanupRequested,
@@ -104,7 +104,9 @@ def _hand_over(engine: "Engine", name: GroupName, to: NodeName | None) -> list[E
             f"{to} is not a node of {name}; these are: {', '.join(group.spec.nodes)}"
         )
     elif (why := _bar(engine, group, to)) is not None:
-        raise RefusedError(f"{to} cannot take {name}: it is {why}")
+        barred = bar_of(group, to, engine.members) is not None
+        hint = f" (`twinbeat clear {name}` ends that)" if barred else ""
+        raise RefusedError(f"{to} cannot take {name}: it is {why}{hint}")
     group.pin = orders.next_pin(group.pin, to)
     return [Record(What.PIN_CHANGED, _BY_OPERATOR, name, evidence={"to": to})]
 

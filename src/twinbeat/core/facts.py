@@ -69,11 +69,15 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
         case GroupStopFailed(op, name, resource, why):
             _outcome(engine, name, lambda group: group.stop_failed(op, resource, why), out)
         case ResourceLooked(name):
+            if (unheeded := _unheeded(engine, name, now)) is not None:
+                engine.drop(unheeded)
+                return False
             _outcome(engine, name, lambda group: group.looked(event, now), out)
         case GroupRestarted(op, name):
             _outcome(engine, name, lambda group: group.restarted(op, now), out)
         case GroupRestartFailed(_, name):
-            _outcome(engine, name, lambda group: group.restart_failed(event, now), out)
+            again = _unheeded(engine, name, now) is None
+            _outcome(engine, name, lambda group: group.restart_failed(event, now, again), out)
         case LeaseLapsed(name, why):
             _outcome(engine, name, lambda group: group.lapsed(why), out)
         case LinkChanged():
@@ -163,6 +167,20 @@ def _outgrow(engine: "Engine", beat: Beat, out: list[Effect]) -> None:
     ack, mine = beat.acks.get(engine.me), engine.mine.life
     if ack is not None and ack.life.generation >= mine.generation and ack.life != mine:
         engine.begin_anew(ack.life.generation, "a peer remembers a later life", out)
+
+
+def _unheeded(engine: "Engine", name: GroupName, now: Instant) -> str | None:
+    """Return why nothing is begun about a resource that fails now, or None.
+
+    Bad looks come again and again, so what failed is mended when that is over. In maintenance
+    people start and stop it; and where this node may not serve the group, a successor may run it.
+    """
+    if orders.frozen(engine.maintenance, engine.me) is not None:
+        return "look in maintenance"
+    group = engine.groups.get(name)
+    if group is None or engine.members.renewable_until(name, group.view(), now) > now:
+        return None
+    return "look in the dark"
 
 
 def _outcome(

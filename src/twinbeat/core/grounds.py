@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .effects import Effect, Record, What
 from .liveness import Liveness
 from .membership import Membership
 from .placement import Placement
@@ -64,3 +65,15 @@ def release_reason(group: "Group", world: World) -> str | None:
         return None
     view = target.view(group.name)
     return placement.reasons[0] if view is not None and view.want else None
+
+
+def homeless(group: "Group", world: World) -> list[Effect]:
+    """Tell once that no node can run a group, when nobody has anything left of it."""
+    if not world.placement.nowhere:
+        group.homeless = False
+        return []
+    held = group.custody.holds or world.members.holder(group.name) is not None
+    if group.homeless or held or world.leaving:
+        return []
+    group.homeless = True
+    return [Record(What.GROUP_NOWHERE, "; ".join(world.placement.reasons), group.name)]

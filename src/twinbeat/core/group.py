@@ -1,7 +1,8 @@
 """Custody of one resource group, seen from this node (protocol.md 2.4 to 2.9).
 
 Safety in one sentence: `StartGroup` leaves here only from `_claim`, after every configured peer
-answered this very claim, said goodbye, or was proven dead, and nobody is known unclean.
+answered this very claim, said goodbye, or was proven dead, and nobody is known unclean; and what it
+started is restarted only while this node may serve it.
 
 Outcomes of orders come in through the verbs `started`, `stopped` ... and carry the operation number
 of their order; a stale number is refused there. Everything else is decided in `step`, level by
@@ -23,7 +24,7 @@ from .effects import (
     What,
 )
 from .events import GroupRestartFailed, ResourceLooked
-from .grounds import World, bar, bar_here, release_reason
+from .grounds import World, bar, bar_here, homeless, release_reason
 from .meeting import Meeting
 from .membership import Membership
 from .model import GroupSpec
@@ -48,6 +49,8 @@ class Group:
         """The configuration no longer has it: stop it, then forget it."""
         self.cleared = 0
         """How often operators had its failures forgotten, on whatever node."""
+        self.homeless = False
+        """Whether it was told that no node can run it."""
         self.bars_heard: dict[NodeName, Instant] = {}
         """When a peer was first heard to be barred, of those that are."""
         self.waiting: tuple[str, ...] = ()
@@ -61,7 +64,6 @@ class Group:
         self._claim_seq = 0
         self._ready = False
         """Whether the claim waits for nothing but a third party's word."""
-        self._homeless_told = False
         self._gentle = False
         """Stopping by plan: the addresses are served until their own turn to stop comes."""
         self._meeting = Meeting(spec.name)
@@ -158,15 +160,18 @@ class Group:
             return None
         return self.recovery.restarted(now)
 
-    def restart_failed(self, failure: GroupRestartFailed, now: Instant) -> list[Effect] | None:
-        """What was to be restarted did not stop, which ends it, or did not start again."""
+    def restart_failed(
+        self, failure: GroupRestartFailed, now: Instant, again: bool
+    ) -> list[Effect] | None:
+        """What was to be restarted did not stop, or did not start and may be tried `again`."""
         if failure.op != self._op or not self.recovery.restarting:
             return None
         resource, why = failure.resource, failure.why
         self.recovery.count(resource)
         if failure.stuck:
             return self._fail(resource, f"{resource} did not stop for its restart: {why}", now)
-        return self._restart(resource, f"{resource} did not start again: {why}", now)
+        because = f"{resource} did not start again: {why}"
+        return (self._restart if again else self._fail)(resource, because, now)
 
     def stopped(self, op: int) -> list[Effect] | None:
         """Nothing of the group runs here."""
@@ -203,7 +208,7 @@ class Group:
     def step(self, world: World) -> list[Effect]:
         """Do what the world asks for now; nothing when nothing changed."""
         self._ready = False
-        out = [*self._step(world), *self._homeless(world)]
+        out = [*self._step(world), *homeless(self, world)]
         concerned = not self.custody.holds and bar_here(self, world) is None
         doubts = world.members.in_doubt(self.name) if concerned else []
         self.wish = Wish(
@@ -245,17 +250,6 @@ class Group:
             return self.recovery.until
         quiet = [at for peer in members if (at := peer.quiet_at(members.awake)) > now]
         return min([self.recovery.until, self.serving.until, *quiet])
-
-    def _homeless(self, world: World) -> list[Effect]:
-        """Tell once that no node can run the group, when nobody has anything left of it."""
-        if not world.placement.nowhere:
-            self._homeless_told = False
-            return []
-        held = self.custody.holds or world.members.holder(self.name) is not None
-        if self._homeless_told or held or world.leaving:
-            return []
-        self._homeless_told = True
-        return [Record(What.GROUP_NOWHERE, "; ".join(world.placement.reasons), self.name)]
 
     def _consider_claim(self, world: World) -> list[Effect]:
         why = bar(self, world)

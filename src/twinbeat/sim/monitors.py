@@ -137,9 +137,9 @@ class Monitors:
             told = self._bad(watched, why, sure=False)
         elif not watched.settled:
             watched.good += 1
+            if not watched.settled:
+                self._wait(watched)
             told = ResourceLooked(watched.group, watched.resource.name, running=True)
-        if told is not None and not (told.running and watched.settled):
-            self._wait(watched)
         return told
 
     def _tell_death(self, watched: _Watched) -> Event | None:
@@ -149,6 +149,8 @@ class Monitors:
 
     def _bad(self, watched: _Watched, why: str, sure: bool) -> ResourceLooked:
         watched.good = 0
+        if not watched.waiting:
+            self._wait(watched)
         return ResourceLooked(
             watched.group, watched.resource.name, running=False, why=why, sure=sure
         )
