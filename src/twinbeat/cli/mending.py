@@ -102,7 +102,7 @@ def confirm(
     \b
     Exit codes:
       0  the other nodes may take over
-      1  refused: the node is heard or unknown, or you were not sure
+      1  refused: it is heard or unknown, nothing waits for your word, or you were not sure
       2  not asked on a terminal, and without --yes
 
     \b
