@@ -13,7 +13,7 @@ from agent_looks import is_running
 from ip_lan import VIP, VIP6, AddressNews, Lan, client_of, ip, play, until
 
 from twinbeat.agents.addresses import Addresses
-from twinbeat.agents.base import AgentError
+from twinbeat.agents.base import AgentError, Found
 from twinbeat.agents.ip import VirtualIp
 from twinbeat.agents.lease import clock
 from twinbeat.agents.watch import Watch
@@ -188,12 +188,15 @@ def test_a_deleted_address_is_put_back(lan: Lan) -> None:
             await agent.start()
         assert addresses.serve(agents, soon(), True) is None
         news = AddressNews(lan.a)
+        told = asyncio.create_task(agents[0].changed())
         for number, gone in enumerate((f"{VIP}/24", f"{VIP6}/64", "10.9.0.11/24"), 1):
             ip("-n", lan.a, "addr", "del", gone, "dev", "eth0")
             await until(lambda n=number: sum(map(len, away(news))) == n)  # type: ignore[misc]
         news.close()
         assert [len(gaps) for gaps in away(news)] == [2, 1]
         assert max(map(max, away(news))) < 0.15
+        assert "taken away" in await told
+        assert (await agents[0].monitor()).found is Found.RUNNING
         assert lan.has(lan.a, VIP)
         assert lan.has(lan.a, VIP6)
         assert next(a["label"] for a in lan.addresses(lan.a) if a["local"] == str(VIP)) == "eth0:0"
@@ -272,7 +275,10 @@ def test_a_renamed_and_a_remade_interface_are_followed(lan: Lan) -> None:
         assert lan.has(lan.a, VIP, "wan0")
         assert 'device "eth0"' not in lan.rules(lan.a)
 
+        told = asyncio.create_task(agents[0].changed())
         ip("-n", lan.a, "link", "delete", "wan0")
+        await told
+        assert (await agents[0].monitor()).found is Found.STOPPED
         await until(lambda: lan.rules(lan.a).count('device "wan0"') == 0)
         lan.cable(lan.a, "wan0", "10.9.0.11/24")
         await until(lambda: lan.has(lan.a, VIP, "wan0"))

@@ -1,6 +1,7 @@
 """Units of systemd, over a real D-Bus daemon: jobs, their results, changes, a lost bus."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from twinbeat.core.events import Event, GroupStarted, ResourceLooked
 from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
 from twinbeat.core.units import SECOND, Duration, GroupName, NodeName, seconds
 from twinbeat.node.agency import Agency
+from twinbeat.node.atboot import AtBoot
 from twinbeat.node.custodian import Custodian
 from twinbeat.node.survey import Surveyor
 
@@ -302,6 +304,36 @@ def test_a_unit_is_looked_at_before_it_is_trusted(
     placed = Placed("g", spec, Mark("f", 1, 1), {})
     told = judge([(placed, finding)])
     assert [f"{each.severity}: {each.message}; {each.hint}" for each in told] == found
+
+
+def test_a_unit_that_boots_beside_the_cluster_is_warned_of_and_flagged(tmp_path: Path) -> None:
+    names = ("both.service", "ours.service", "gone.service")
+    resources = tuple(
+        ResourceSpec(name=name, agent=AgentKind.SYSTEMD, script=name) for name in names
+    )
+    group = GroupSpec(name=GroupName("g"), nodes=MODEL.nodes, resources=resources)
+    log: list[tuple[str, str]] = []
+
+    async def look(address: str) -> list[str]:
+        there = FakeSystemd({names[0]: Unit(enabled="enabled"), names[1]: Unit()})
+        await there.serve(address)
+        agency = Agency(
+            MODEL, NodeName("a"), tmp_path, None, lambda *line: log.append(line), bus=address
+        )
+        at_boot = AtBoot(agency, lambda *line: log.append(line))
+        try:
+            await at_boot.look(dataclasses.replace(MODEL, groups=(group,)))
+            return at_boot.flags
+        finally:
+            agency.close()
+            there.leave()
+
+    with private_bus(tmp_path) as address:
+        flags = asyncio.run(look(address))
+    assert flags == ["both.service is started at boot by systemd (enabled) as well"]
+    assert [(level, text.rpartition("remedy: ")[2]) for level, text in log] == [
+        ("WARN", "systemctl disable both.service")
+    ]
 
 
 def test_all_services_are_listed_with_what_starts_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ from twinbeat.heartbeat1 import Interpreter
 from . import clock, realtime, snapshot, texts
 from .agency import Agency, prepared, virtual_ips
 from .alarm import Alarm
+from .atboot import AtBoot
 from .chores import Chores
 from .chronicle import Chronicle
 from .companions import Companions
@@ -143,6 +144,7 @@ class Daemon:
         self._addresses = Addresses(self._log, model.timing.margin)
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
+        self._at_boot = AtBoot(self._agency, self._log)
         self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._companions = Companions(
@@ -280,7 +282,7 @@ class Daemon:
         async with self._reloading:
             try:
                 loaded = await self._scribe.ask(self._read)
-                self._tell_diagnostics(loaded)
+                self._tell(texts.diagnosed(loaded.diagnostics))
                 if loaded.model is None or loaded.keyring is None:
                     told = (str(d) for d in loaded.diagnostics if d.severity == "error")
                     raise Refused(ExitCode.CONFIGURATION, "\n".join(told))
@@ -318,20 +320,18 @@ class Daemon:
     def _adopt(self, model: ClusterModel) -> None:
         self._agency.model, self._agency.parameters = model, self._loaded.parameters
         self._companions.use(model)
+        self._spawn(self._at_boot.look(model))
         self._chronicle.preferred = {group.name: group.preferred for group in model.groups}
 
     # What is told.
 
     def _tell_start(self) -> None:
-        for level, text in (*texts.banner(self._kept.life.generation), *self._kept.notes):
-            self._log(level, text)
-        self._tell_diagnostics(self._loaded)
+        self._tell((*texts.banner(self._kept.life.generation), *self._kept.notes))
+        self._tell(texts.diagnosed(self._loaded.diagnostics))
 
-    def _tell_diagnostics(self, loaded: Loaded) -> None:
-        for diagnostic in loaded.diagnostics:
-            level = "ERROR" if diagnostic.severity == "error" else "WARN"
-            for line in str(diagnostic).splitlines():
-                self._log(level, line)
+    def _tell(self, lines: Iterable[texts.Line]) -> None:
+        for line in lines:
+            self._log(*line)
 
     def _tell_hardware(self) -> None:
         if self._addresses.macs != self._macs:
@@ -349,7 +349,7 @@ class Daemon:
         if self._switchboard.unsent:
             drops["not sent"] = self._switchboard.unsent
         status = self._engine.status(clock.now())
-        answer = snapshot.draw(status, self._model, self._custodian, drops)
+        answer = snapshot.draw(status, self._model, self._custodian, drops, self._at_boot.flags)
         return answer | {"hooks": self._companions.herald.status()}
 
     def _summary(self) -> str:

@@ -1,6 +1,6 @@
 """`status --json`: what the core believes, and what only the shell knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from twinbeat.core.model import ClusterModel
 from twinbeat.core.status import GroupStatus, NodeStatus, RestartStatus, Status
@@ -14,9 +14,13 @@ SCHEMA = 1
 
 
 def draw(
-    status: Status, model: ClusterModel, custodian: Custodian, drops: Mapping[str, int]
+    status: Status,
+    model: ClusterModel,
+    custodian: Custodian,
+    drops: Mapping[str, int],
+    flags: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Return the answer to `status`; `drops` are those of the shell, by reason."""
+    """Return the answer to `status`; `drops`, by reason, and `flags` are those of the shell."""
     return {
         "schema": SCHEMA,
         "node": status.node,
@@ -30,7 +34,7 @@ def draw(
         },
         "lease": _lease(status),
         "drops": _sum(status.drops, drops),
-        "flags": list(status.flags),
+        "flags": [*status.flags, *flags],
     }
 
 

@@ -5,15 +5,25 @@ why, and with which numbers. A decision for which Heartbeat had no text gets onl
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from twinbeat import __version__
+from twinbeat.config.diagnostics import Diagnostic
 from twinbeat.core.effects import Record, What
 from twinbeat.core.units import GroupName, NodeName
 from twinbeat.journal.facts import in_words
 
 Line = tuple[str, str]
 """A level and a text."""
+
+
+def diagnosed(diagnostics: Iterable[Diagnostic]) -> list[Line]:
+    """Return what was said of the configuration, line by line."""
+    return [
+        ("ERROR" if diagnostic.severity == "error" else "WARN", line)
+        for diagnostic in diagnostics
+        for line in str(diagnostic).splitlines()
+    ]
 
 
 def lines(record: Record, me: NodeName, preferred: Mapping[GroupName, NodeName]) -> list[Line]:
