@@ -16,6 +16,7 @@ from .events import PeerProvenDead, ProofFailed
 from .liveness import PeerWatch
 from .model import ClusterModel
 from .proofs import Outcome, PeerProof, Verdict, Wish, silent_everywhere
+from .text import times
 from .units import NEVER, SECOND, Duration, GroupName, Instant, NodeName, in_ms, readable
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class _Case:
     @property
     def state(self) -> str:
         """What becomes of it, as the end of a sentence."""
-        times = "once" if self.failures == 1 else f"{self.failures} times"
-        failed = f"failed {times} ({self.why})" if self.failures else ""
+        failed = f"failed {times(self.failures)} ({self.why})" if self.failures else ""
         if self.op:
             return f"its fencing is under way{failed and ', it ' + failed}"
         return f"its fencing {failed or 'waits for the node that is preferred'}"

@@ -117,7 +117,7 @@ def _prefer(
     if wait > 0:
         kept = f"{owner} keeps it: failback to {first} in {readable(wait)}, if it stays up{why}"
         return Placement(node=owner, reasons=(kept, *rest), review_in=Duration(wait))
-    return Placement(node=first, reasons=(f"failback to {first}, the preferred owner", *rest))
+    return Placement(node=first, reasons=(f"failback to {first}, the preferred owner{why}", *rest))
 
 
 def _wait(spec: GroupSpec, preferred: Candidate) -> tuple[int, str]:

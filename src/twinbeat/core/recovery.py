@@ -15,7 +15,7 @@ from .beat import Bar
 from .effects import Effect, Record, What
 from .events import ResourceLooked
 from .model import AgentKind, GroupSpec, ResourceSpec
-from .text import printable, shortened
+from .text import printable, shortened, times
 from .units import NEVER, SECOND, Duration, Instant, in_ms, readable
 
 LONGEST_BAR = Duration(86_400 * SECOND)
@@ -194,8 +194,7 @@ class Recovery:
         """Bar this node for the group, for twice as long as last time; return the whole reason."""
         recovery, tried = self._spec.recovery, len(self._attempts)
         if tried:
-            times = {1: "once", 2: "twice"}.get(tried, f"{tried} times")
-            why = f"{why} (restarted {times} in {readable(recovery.window)})"
+            why = f"{why} (restarted {times(tried)} in {readable(recovery.window)})"
         self._bars += 1
         self._span = Duration(min(recovery.expiry << min(self._bars - 1, 32), LONGEST_BAR))
         self.bar, self.until = Bar(self._span, shortened(why, MOST_TOLD)), Instant(now + self._span)
