@@ -80,7 +80,7 @@ class Move:
                 return any(silences(fault, peer, judge) for judge in self.judges)
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
-            if self.because == f"it failed on {peer}":
+            if self.because.startswith(f"it failed on {peer}"):
                 return fault.kind in _FAILURES and peer in fault.nodes
             if self.because == f"{peer} released it: {peer} is in standby":
                 return fault.kind is FaultKind.STANDBY and peer in fault.nodes
