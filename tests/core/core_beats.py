@@ -21,6 +21,8 @@ def beat(
     groups: Mapping[GroupName, GroupView] | None = None,
     acks: Mapping[NodeName, Ack] | None = None,
     leaving: bool = False,
+    word: str = "active",
+    age: Duration | None = None,
 ) -> Beat:
     """Return a beat that acknowledges this node's beat `acked`, or nothing of it when 0."""
     mine = {ME: Ack(acked_life, acked, hears=True)} if acked else {}
@@ -33,6 +35,8 @@ def beat(
         acks={**mine, **(acks or {})},
         groups=groups or {},
         leaving=leaving,
+        word=word,
+        age=age,
     )
 
 

@@ -81,9 +81,16 @@ def test_a_deaf_peer_lets_nothing_be_served(two: Owner) -> None:
 
 def test_a_new_life_is_waited_for_by_a_renewal_only(two: Owner) -> None:
     two.peers[PEER].take(beat(1, acked=2), LINK, at(1500), two.own)
-    two.peers[PEER].take(beat(1, life=Life(2, 22)), LINK, at(1900), two.own)
-    assert two.renew() == at(1900 + 950)
+    born = beat(1, life=Life(2, 22), word="up", age=milliseconds(300))
+    two.peers[PEER].take(born, LINK, at(1900), two.own)
+    assert two.renew() == at(1600 + 950)
     assert two.create() == LONG_AGO
+
+
+def test_a_new_life_that_is_active_has_judged_and_is_not_waited_for(two: Owner) -> None:
+    two.peers[PEER].take(beat(1, acked=2), LINK, at(1500), two.own)
+    two.peers[PEER].take(beat(9, life=Life(2, 22), word="active"), LINK, at(1900), two.own)
+    assert max(two.renew(), two.create()) < at(0)
 
 
 def test_a_goodbye_is_not_waited_for(two: Owner) -> None:

@@ -122,7 +122,8 @@ def test_a_later_life_voids_what_the_earlier_one_acknowledged(
     peer.take(beat(7, acked=4), LINK, at(1700), mine)
     assert peer.promised == at(1600 + 950)
     assert peer.reborn_at == LONG_AGO
-    assert peer.take(beat(1, life=Life(2, 22)), LINK, at(1900), mine) is Hearing.NEWER
+    born = beat(1, life=Life(2, 22), word="up")
+    assert peer.take(born, LINK, at(1900), mine) is Hearing.NEWER
     assert (peer.promised, peer.acked_seq, peer.reborn_at) == (LONG_AGO, 0, at(1900))
 
 

@@ -125,6 +125,8 @@ class Beat:
     digest: str = ""
     macs: frozenset[bytes] = frozenset()
     """Hardware addresses of the interfaces that the sender's virtual IPs are on, or come to."""
+    age: Duration | None = None
+    """How long ago the sender's life began, while it has not heard or judged every peer yet."""
     pings: int | None = None
     """How many ping nodes answer the sender; None: it makes no statement."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .beat import Beat, Custody, GroupView, Life, Switch
-from .units import GroupName, Instant, NodeName
+from .units import Duration, GroupName, Instant, NodeName
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -63,5 +63,6 @@ def compose(engine: "Engine", said: Public, now: Instant) -> Beat:
         leaving=said.leaving,
         digest=engine.model.digest,
         macs=said.macs,
+        age=None if said.word == "active" else Duration(now - engine.members.started_at),
         pings=said.pings,
     )

@@ -54,6 +54,8 @@ class _Case:
 class Fencing(PeerProof):
     """The orders to fencing devices, and what they confirmed."""
 
+    silence_suffices = False
+
     def __init__(self, members: "Membership") -> None:
         super().__init__(members)
         self._cases: dict[NodeName, _Case] = {}

@@ -125,7 +125,7 @@ class PeerWatch:
         """The highest beat of this node's present life that the peer took in."""
         self.losses = Losses()
         self.reborn_at: Instant = LONG_AGO
-        """When a later life than one already known here was first heard."""
+        """When the life that is heard now began, as its first beat said; long ago if it knew us."""
         self.interval: Duration = Duration(0)
         """Between the two newest beats."""
         self.tied = False
@@ -195,9 +195,10 @@ class PeerWatch:
         self.links.setdefault(link, LinkWatch(now)).heard_at = now
         if hearing is Hearing.COPY:
             return hearing
-        if self.beat is not None and beat.life.generation > self.beat.life.generation:
-            self.reborn_at = now
-            if self.heard and not self.beat.leaving:
+        earlier = self.beat
+        if earlier is None or beat.life.generation > earlier.life.generation:
+            self.reborn_at = _born_at(beat, now)
+            if earlier is not None and self.heard and not earlier.leaving:
                 self.losses.note(now)
         self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
@@ -313,3 +314,14 @@ class PeerWatch:
 
 def _holds(beat: Beat) -> bool:
     return any(view.custody.holds for view in beat.groups.values())
+
+
+def _born_at(beat: Beat, now: Instant) -> Instant:
+    """Return when a life began of which this is the first beat taken in, for the grace it gets.
+
+    A peer that knows of nobody judges this node `initdead` after its start, however late its first
+    beat comes through. One that is active already has judged it.
+    """
+    if beat.version and beat.word == "active":
+        return LONG_AGO
+    return Instant(now - (beat.age or 0))

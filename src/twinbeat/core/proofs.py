@@ -68,6 +68,8 @@ class PeerProof:
 
     lit = "the peers acknowledge again"
     """Why a group that was dark is served again."""
+    silence_suffices = True
+    """Whether a peer may start a group on silence alone, once it no longer hears its owner."""
 
     def __init__(self, members: "Membership") -> None:
         self._members = members

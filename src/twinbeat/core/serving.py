@@ -1,7 +1,7 @@
 """What this node lets its kernel serve of one group, and when that lapsed (protocol.md 2.6)."""
 
 from .beat import GroupView
-from .effects import Effect, Record, Serve, What
+from .effects import Effect, Record, Serve, Silence, What
 from .membership import Membership
 from .units import LONG_AGO, GroupName, Instant, in_ms
 
@@ -25,11 +25,7 @@ class Serving:
     ) -> list[Effect]:
         """Renew the lease, or create it when this node owns the group and may."""
         if self.until > now:
-            until = members.renewable_until(self._group, mine, now)
-            if until - self.until < members.model.timing.keepalive // 4:
-                return []
-            self.until = until
-            return [Serve(self._group, until, create=False), *self._lighten(members)]
+            return self._renew(members, mine, now)
         if not owns:
             return []
         until = members.creatable_until(self._group, mine)
@@ -39,6 +35,27 @@ class Serving:
             return []  # A kernel that refuses is asked again after the next beat, not at once.
         self.until, self._created_seq = until, next_seq
         return [Serve(self._group, until, create=True)]
+
+    def _renew(self, members: Membership, mine: GroupView, now: Instant) -> list[Effect]:
+        """Extend the lease, or cut it short: a peer that was not waited for is heard again.
+
+        What that peer has acknowledged may be older than what the lease was drawn from meanwhile.
+        """
+        until = members.renewable_until(self._group, mine, now)
+        longer = until > self.until
+        least = members.model.timing.keepalive // 4
+        if until - self.until < least if longer else not members.proof.silence_suffices:
+            return []
+        if until == self.until:
+            return []
+        if until <= now:
+            self.until = LONG_AGO
+            return [Silence(self._group), *self._darken(members)]
+        self.until = until
+        return [
+            Serve(self._group, until, create=False),
+            *(self._lighten(members) if longer else ()),
+        ]
 
     def lapsed(self, owns: bool, why: str) -> list[Effect]:
         """The kernel let the lease go, or refused it."""

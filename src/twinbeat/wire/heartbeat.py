@@ -49,6 +49,8 @@ MAX_DIGEST = 64
 MAX_MACS = 32
 MAX_PINGS = 64
 """Heartbeat's limit of links, of which every ping node is one."""
+MAX_AGE_MS = 86_400_000
+"""A day: more says no more, for it only makes the grace of a young life shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
         fields.append(("tb_cfg", beat.digest))
     if beat.macs:
         fields.append(("tb_mac", _write_macs(beat.macs)))
+    if beat.age is not None:
+        fields.append(("tb_age", str(min(-(-beat.age // MS), MAX_AGE_MS))))
     if beat.pings is not None:
         fields.append(("tb_png", str(beat.pings)))
 
@@ -164,13 +168,14 @@ def unpack(message: Message) -> Beat:
         leaving=said.leaving,
         digest=said.digest,
         macs=said.macs,
+        age=said.age,
         pings=said.pings,
     )
 
 
 _REPEATED = (
     "st", "dt", "src", "hg", "tb", "tb_grp", "tb_bar", "tb_clr", "tb_sby", "tb_mnt", "tb_bad",
-    "tb_bye", "tb_cfg", "tb_mac", "tb_png",
+    "tb_bye", "tb_cfg", "tb_mac", "tb_age", "tb_png",
 )  # fmt: skip
 """All of a beat but `seq` and `tb_ack`, which alone are new in most of them."""
 _READ = ("seq", "tb_ack", *_REPEATED)
@@ -211,6 +216,7 @@ def _read_repeated(texts: tuple[str | None, ...]) -> Beat:
         leaving="tb_bye" in fields and flag(fields["tb_bye"], "1", "0", "tb_bye"),
         digest=_read_digest(fields.get("tb_cfg", "")),
         macs=_read_macs(fields.get("tb_mac", "")),
+        age=_read_age(fields.get("tb_age")),
         pings=_read_pings(fields.get("tb_png")),
     )
 
@@ -295,6 +301,10 @@ def _read_macs(text: str) -> frozenset[bytes]:
         if len(item) != 12 or item.strip("0123456789abcdef"):
             raise WireError(Reason.BAD_FIELD, f"tb_mac is {shown(text)}")
     return frozenset(map(bytes.fromhex, items))
+
+
+def _read_age(text: str | None) -> Duration | None:
+    return None if text is None else Duration(decimal(text, "tb_age", most=MAX_AGE_MS) * MS)
 
 
 def _read_pings(text: str | None) -> int | None:
