@@ -63,8 +63,10 @@ agent = "{agent}"
 name = "{name}"
 {options}
 """
-CALM = Timing("calm", 200, 1_000, 4_000, 5_000)
-"""A daemon may be started again within this deadtime."""
+CALM = Timing("calm", 200, 5_000, 20_000, 40_000)
+"""A daemon may be started again within this deadtime, also on a busy machine."""
+WATCHFUL = Timing("watchful", 200, 1_000, 4_000, 8_000)
+"""A heartbeat that comes a second late is told."""
 QUICK = Timing("quick", 100, 300, 700, 3_000)
 
 Furnish = Callable[["HousedDaemon"], None]

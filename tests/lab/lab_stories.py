@@ -18,6 +18,7 @@ from lab_services import (
     HERE,
     QUICK,
     SHARED,
+    WATCHFUL,
     HousedDaemon,
     Services,
     cluster,
@@ -134,7 +135,7 @@ async def story_of_a_hang() -> Told:
     }
     times = {"monitor": "300ms", "monitor_timeout": "1500ms", "stop_timeout": "20s"}
     one = resource("ocf", "heartbeat:apache", parameters, fall="2", **times)
-    async with Services(CALM, cluster(CALM, one), furnish) as lab:
+    async with Services(WATCHFUL, cluster(WATCHFUL, one), furnish) as lab:
         await lab.boot()
         await lab.says(1, "apache was looked at", _found_running)
         start, main = now(), pid_in(lab.daemon(1).here / "apache.pid")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lab_cage import in_cage
 
 from twinbeat.lab import topology
 from twinbeat.lab.contender import Contender
+from twinbeat.lab.deaths import deaths, watching
 from twinbeat.lab.files import TIMINGS
 from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
 from twinbeat.lab.keepalived_daemon import KeepalivedDaemon
@@ -19,6 +21,8 @@ from twinbeat.lab.stage import Stage
 from twinbeat.lab.steps import BY_NAME, Player
 from twinbeat.lab.topology import SEATS
 from twinbeat.lab.twinbeat_daemon import TwinbeatDaemon
+from twinbeat.lab.watching import BY_PIDFD
+from twinbeat.lab.watching import watching as watching_costs
 
 FAST, NORMAL = TIMINGS["fast"], TIMINGS["normal"]
 
@@ -98,3 +102,41 @@ def test_a_peer_plays_the_experiment(kind: type[Contender], tmp_path: Path) -> N
     assert httpd_left
     assert only_managed_left
     assert machine() == before
+
+
+@pytest.mark.root
+def test_a_dead_httpd_is_noticed_and_a_page_comes_back(tmp_path: Path) -> None:
+    kinds = [TwinbeatDaemon, *([KeepalivedDaemon] if KeepalivedDaemon.version() else [])]
+
+    async def body() -> Any:
+        figures, problems = await deaths(watching(kinds), FAST, 1, lambda _: None)
+        told = {figure.name: {k: s.runs for k, s in figure.scores.items()} for figure in figures}
+        return [told, problems]
+
+    told, problems = in_cage(body, tmp_path)
+    assert problems == []
+    noticed, pages = told["httpd killed: noticed after"], told["httpd killed: page gap"]
+    for kind in kinds:
+        ((at,), (gap,)) = noticed[kind.title], pages[kind.title]
+        assert 0 < at < gap, "nobody serves before somebody noticed"
+    assert noticed["twinbeat"][0] < 1000, "it is looked at every 10 s, and watched all the time"
+    assert 0 < pages["twinbeat"][0] < 5000
+
+
+@pytest.mark.root
+def test_watched_processes_are_counted_into_what_they_cost(tmp_path: Path) -> None:
+    three = replace(BY_PIDFD, title="three", count=3)
+
+    async def body() -> Any:
+        costs, late = await watching_costs(FAST, 2, lambda _: None, [three])
+        return [
+            {figure.name: figure.scores["twinbeat"].runs for figure in costs},
+            {figure.name: figure.scores["three"].runs for figure in late},
+        ]
+
+    costs, late = in_cage(body, tmp_path)
+    (everything,) = costs["three: CPU, scripts included"]
+    (daemon,) = costs["... of the daemon alone"]
+    assert 0 < daemon <= everything < 100
+    (beats,) = late["beats"]
+    assert 5 <= beats <= 20, "one each 200 ms, for 2 s"

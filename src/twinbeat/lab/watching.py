@@ -97,13 +97,16 @@ class Burden:
     monitor: str = ""
     target: float | None = None
     """Per cent of a core that all of it may cost."""
+    by_pidfd: bool = False
+    """Whether each is to be watched by the pidfd of its process."""
+    count: int = RESOURCES
 
 
-NOTHING = Burden("nothing more", "address and httpd alone")
+NOTHING = Burden("nothing more", "address and httpd alone", count=0)
 FILE, PROCESS = "each a file", "each a process in the background"
 UNWATCHED = Burden(f"{RESOURCES} never looked at", PROCESS, "sleeper", SLEEPER, "never")
 LOOKED_AT = Burden(f"{RESOURCES} looked at every 10 s", FILE, "trivial", TRIVIAL, "10s", 5)
-BY_PIDFD = Burden(f"{RESOURCES} watched by pidfd", PROCESS, "sleeper", SLEEPER, "1h", 2)
+BY_PIDFD = Burden(f"{RESOURCES} watched by pidfd", PROCESS, "sleeper", SLEEPER, "1h", 2, True)
 BURDENS = (NOTHING, UNWATCHED, LOOKED_AT, BY_PIDFD)
 
 
@@ -122,12 +125,12 @@ class LadenDaemon(TwinbeatDaemon):
         first, second = (seat.name for seat in SEATS)
         values = {"first": first, "second": second, "log": self.place.log, "address": VIRTUAL_IP}
         text = CLUSTER.format(timing=self.timing, **values)
-        for number in range(RESOURCES if burden.script else 0):
+        for number in range(burden.count):
             if number % EACH == 0:
                 text += GROUP.format(number=number // EACH, first=first)
             text += RESOURCE.format(script=burden.script, number=number, monitor=burden.monitor)
         (config / "cluster.toml").write_text(text)
-        if burden.script:
+        if burden.count:
             home = self.place.root / "watched"
             home.mkdir()
             script = config / "resource.d" / burden.script
@@ -135,7 +138,9 @@ class LadenDaemon(TwinbeatDaemon):
             script.chmod(0o755)
 
 
-async def watching(timing: Timing, seconds: float, say: Say) -> tuple[list[Figure], list[Figure]]:
+async def watching(
+    timing: Timing, seconds: float, say: Say, burdens: Sequence[Burden] = BURDENS
+) -> tuple[list[Figure], list[Figure]]:
     """Leave a cluster alone with each burden; return what it costs, and how late beats were.
 
     Raises `Failed` and `BuildError`.
@@ -145,7 +150,7 @@ async def watching(timing: Timing, seconds: float, say: Say) -> tuple[list[Figur
     late.append(Figure("99 of 100 are no later than", "ms", rival=Rival(UNWATCHED.title, 1.5)))
     late.append(Figure("the latest", "ms"))
     late.append(Figure("beats", ""))
-    for burden in BURDENS:
+    for burden in burdens:
         say(f"{burden.title}, for {seconds:.0f} s")
         async with Stage(timing, partial(LadenDaemon, burden)) as stage:
             costs += await _cost(stage, burden, seconds, late)
@@ -212,7 +217,7 @@ async def _all_run(stage: Stage, burden: Burden) -> None:
         held = all(group["state"] == "held" for group in groups)
         watched = [r.get("watched", "") for group in groups for r in group["resources"]]
         by_pidfd = sum(how.startswith("process") for how in watched)
-        return bool(groups) and held and (burden is not BY_PIDFD or by_pidfd >= RESOURCES)
+        return bool(groups) and held and (not burden.by_pidfd or by_pidfd >= burden.count)
 
     try:
         await stage.until(ready, START_S, f"{burden.title}")
