@@ -1,12 +1,13 @@
 """The calling of OCF agents: environment, exit codes, times, and what goes wrong."""
 
 import asyncio
+import subprocess
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ocf_bench import OcfBench, run
+from ocf_bench import METADATA, OcfBench, run
 
 from twinbeat.agents.base import AgentError, Found
 from twinbeat.core.units import seconds
@@ -211,3 +212,37 @@ def test_a_description_is_read_once(bench: OcfBench) -> None:
         assert await agent.describe() == first
 
     asyncio.run(twice())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given"),
+    [("pidfile", True), ("pid", True), ("pidfile", False)],
+)
+def test_a_pidfile_is_that_of_the_parameter_or_its_default(
+    bench: OcfBench, tmp_path: Path, parameter: str, given: bool
+) -> None:
+    pidfile = tmp_path / "main.pid"
+    metadata = METADATA.format(name="Web", timeout="5s").replace(
+        '"count"><content type="integer" default="3"/>',
+        f'"{parameter}"><content type="string" default="{"/nowhere" if given else pidfile}"/>',
+    )
+    bench.write("exit 0", words=metadata)
+    agent = bench.agent(given={parameter: str(pidfile)} if given else None)
+    with subprocess.Popen(["sleep", "3600"]) as main:
+        try:
+            pidfile.write_text(str(main.pid))
+            run(agent.start())
+            assert agent.watched == f"process {main.pid}"
+        finally:
+            main.kill()
+
+
+def test_the_interval_is_the_agents_advice_for_the_depth(bench: OcfBench) -> None:
+    metadata = METADATA.format(name="Web", timeout="5s").replace(
+        'depth="0"/>', 'depth="0" interval="7s"/><action name="monitor" depth="10" interval="90s"/>'
+    )
+    bench.write("exit 0", words=metadata)
+    asked = run(bench.agent().interval(), bench.agent().interval(10), bench.agent().interval(5))
+    assert asked == [seconds(7), seconds(90), seconds(7)]
+    bench.write("exit 0", words="no meta-data")
+    assert run(bench.agent().interval()) == [seconds(10)]

@@ -45,7 +45,7 @@ cd "$(dirname "$0")"
 pid=$(cat server.pid 2>/dev/null)
 case $1 in
 start) echo start >> diary
-       [ -e broken ] && { echo no space left on device >&2; exit 1; }
+       [ -e full ] && rm -f server.pid && ln -s /dev/full server.pid
        sleep 3600 </dev/null >/dev/null 2>&1 &
        echo $! > server.pid || { kill $!; exit 1; } ;;
 stop) echo stop >> diary

@@ -56,6 +56,8 @@ class OcfAgent(ProgramAgent):
         self._program = program
         self._least = least
         self._description: Description | None = None
+        self._advised: Duration | None = None
+        self._places: list[str] | None = None
 
     async def start(self) -> None:
         """Start the resource; an agent succeeds where it runs already. Raises `AgentError`."""
@@ -71,12 +73,17 @@ class OcfAgent(ProgramAgent):
                 )
 
     async def interval(self, depth: int = 0) -> Duration:
-        """Return what the agent advises for a monitor of that depth, or else the usual one."""
-        try:
-            advised = (await self.describe()).interval("monitor", depth)
-        except AgentError:
-            advised = None
-        return advised or USUAL_INTERVAL
+        """Return what the agent advises for a monitor of that depth, or else the usual one.
+
+        It is asked once: whoever waits for the next look must not wait for an agent that hangs.
+        """
+        if self._advised is None:
+            try:
+                advised = (await self.describe()).interval("monitor", depth)
+            except AgentError:
+                advised = None
+            self._advised = advised or USUAL_INTERVAL
+        return self._advised
 
     @property
     def absent(self) -> bool:
@@ -137,17 +144,21 @@ class OcfAgent(ProgramAgent):
 
     async def _pidfiles(self, command: Command) -> Sequence[str]:
         """Return the resource's own, or else what the agent takes as one, by its own default."""
-        given = dict(self._spec.parameters)
-        places = [self._spec.pidfile] if self._spec.pidfile else []
-        places += [given[name] for name in _PIDFILES if not places and name in given]
-        if not places:
-            try:
-                description = await self._describe(command)
-            except AgentError:
-                return []
-            defaults = (description.parameter(name) for name in _PIDFILES)
-            places = [found.default for found in defaults if found and found.default]
-        return [place for place in places if place.startswith("/")]
+        if self._places is None:
+            given = dict(self._spec.parameters)
+            named = [self._spec.pidfile, *(given.get(name, "") for name in _PIDFILES)]
+            if not any(named):
+                named = await self._default_pidfiles(command)
+            self._places = [place for place in filter(None, named) if place.startswith("/")][:1]
+        return self._places
+
+    async def _default_pidfiles(self, command: Command) -> list[str]:
+        try:
+            description = await self._describe(command)
+        except AgentError:
+            return []
+        defaults = (description.parameter(name) for name in _PIDFILES)
+        return [found.default for found in defaults if found and found.default]
 
     async def _limit(self, command: Command, action: str, depth: int = 0) -> float:
         """Return the seconds for an action: as configured, else as the agent advises."""
