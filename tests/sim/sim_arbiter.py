@@ -1,15 +1,15 @@
 """The arbiter's rules that random schedules hardly ever break: a schedule for each of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sim_runs import NODE1, NODE2
+from sim_schedules import schedule
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import AskArbiter, Effect, SendBeat
 from twinbeat.core.events import (
     Event,
     HandoverRequested,
-    ResourceLooked,
 )
 from twinbeat.core.model import Proof
 from twinbeat.core.records import Depose
@@ -18,14 +18,6 @@ from twinbeat.sim.agents import Conduct
 from twinbeat.sim.node import Node
 from twinbeat.sim.store import Loss
 from twinbeat.sim.watch import Watcher
-
-SCHEDULES: dict[str, Callable[[], bool]] = {}
-
-
-def schedule(play: Callable[[], bool]) -> Callable[[], bool]:
-    """Note a schedule for the mutant that it is named after."""
-    SCHEDULES[play.__name__.replace("_", "-")] = play
-    return play
 
 
 def arbitrated() -> Stage:
@@ -218,7 +210,7 @@ def record_without_unclean() -> bool:
     stage = arbitrated()
     stage.cut("12", "21")
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+    stage.die(stage.node1)
     stage.run(600)
     stage.node1.kill()
     stage.run(6000)

@@ -1,9 +1,9 @@
 """Schedules for the rules about ping nodes; `test_sim_directed` plays them with the others."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from sim_runs import NODE1, NODE2, calm
+from sim_schedules import schedule
 from sim_stage import Stage
 
 from twinbeat.core.units import GroupName, NodeName
@@ -15,6 +15,7 @@ def seeing() -> Stage:
     return Stage(options=replace(calm(), pings=1))
 
 
+@schedule
 def better_connected_node_ignored() -> bool:
     """node1 alone loses the ping node: node2 serves instead."""
     stage = seeing()
@@ -23,6 +24,7 @@ def better_connected_node_ignored() -> bool:
     return stage.serving() == [NODE2] and not stage.said()
 
 
+@schedule
 def difference_does_not_settle() -> bool:
     """The ping node dies, and node2 notices it a keepalive later: that moves nothing."""
     stage = seeing()
@@ -34,6 +36,7 @@ def difference_does_not_settle() -> bool:
     return moves.counted == 0 and stage.serving() == [NODE1]
 
 
+@schedule
 def failback_into_the_dark() -> bool:
     """node1 comes back and sees no ping node: it does not get the group for a moment."""
     stage = seeing()
@@ -55,11 +58,3 @@ class Moves(Watcher):
 
     def started(self, _node: Node, _group: GroupName) -> None:
         self.counted += 1
-
-
-SCHEDULES: dict[str, Callable[[], bool]] = {
-    "better-connected-node-ignored": better_connected_node_ignored,
-    "difference-does-not-settle": difference_does_not_settle,
-    "failback-into-the-dark": failback_into_the_dark,
-}
-"""By the name of the mutant that each one catches."""

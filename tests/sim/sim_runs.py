@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from twinbeat.core.model import Failback, Proof, Timing
 from twinbeat.core.units import MS, SECOND, Duration, NodeName
+from twinbeat.sim.care import Care
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.options import Habits, Options, Skies, draw
 from twinbeat.sim.run import Run
@@ -35,6 +36,8 @@ def calm(nodes: int = 2, proof: Proof = Proof.PEER, minutes: int = 1) -> Options
         ahead=(Duration(0),) * nodes,
         lasting=False,
         reboots=False,
+        care=Care(),
+        troubles=(),
     )
 
 

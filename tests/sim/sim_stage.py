@@ -80,6 +80,12 @@ class Stage:
         for way in directions:
             self.world.network.cut(NodeName(f"node{way[0]}"), NodeName(f"node{way[1]}"))
 
+    def die(self, node: Node) -> None:
+        """Let the last resource of web end on a node; the daemon is told at once."""
+        spec = node.model.group(WEB)
+        assert spec is not None
+        assert node.agents.die(WEB, spec.resources[-1], noticed=True)
+
     def mend(self) -> None:
         self.world.network.cuts.clear()
 

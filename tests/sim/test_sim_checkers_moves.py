@@ -9,7 +9,6 @@ from twinbeat.core.effects import Record, What
 from twinbeat.core.events import (
     HandoverRequested,
     MaintenanceRequested,
-    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.model import Proof
@@ -75,7 +74,7 @@ def test_a_group_that_no_node_can_run_is_counted_apart() -> None:
 def test_a_group_that_is_unclean_is_counted_apart() -> None:
     stage = Stage()
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+    stage.die(stage.node1)
     stage.run(2000)
     assert judged(stage) == []
     assert stage.apart_count(Placed) == {placed.UNCLEAN: 1}
@@ -165,7 +164,7 @@ def test_a_fault_that_lasts_is_used_for_every_silence() -> None:
         (FaultKind.HANDOVER, "node1 left the cluster", 1),
         (FaultKind.HANDOVER, DEAD, 1),
         (FaultKind.FORGERY, DEAD, 1),
-        (FaultKind.MONITOR_FAILS, "it failed on node1", 0),
+        (FaultKind.RESOURCE_DIES, "it failed on node1", 0),
     ],
 )
 def test_a_cause_is_of_a_kind_with_the_reason(
@@ -197,7 +196,7 @@ def test_a_cause_is_of_a_kind_with_the_reason(
         (FaultKind.SPLIT_ONE_WAY, (NODE1,), DEAD, 0),
         (FaultKind.SPLIT_ONE_WAY, (NODE2,), DEAD, 1),
         (FaultKind.RESTART, (NODE3,), "node1 left the cluster", 1),
-        (FaultKind.MONITOR_FAILS, (NODE2,), "it failed on node1", 1),
+        (FaultKind.RESOURCE_DIES, (NODE2,), "it failed on node1", 1),
         (FaultKind.STANDBY, (NODE3,), "node1 released it: node1 is in standby", 1),
         (FaultKind.POWER_OFF, (NODE3,), "nobody owns it; node2 is next", 1),
         (FaultKind.POWER_OFF, (NODE2,), "nobody owns it; node2 is next", 0),

@@ -9,7 +9,7 @@ from sim_runs import NODE1, NODE2, fault
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import StartGroup
-from twinbeat.core.events import CleanupRequested, LeaseLapsed, ResourceLooked
+from twinbeat.core.events import CleanupRequested, LeaseLapsed
 from twinbeat.core.model import Proof
 from twinbeat.core.units import SECOND, milliseconds
 from twinbeat.sim.agents import Conduct
@@ -311,7 +311,7 @@ def test_a_start_a_lease_after_its_decision_is_a_complaint() -> None:
 def unclean_node1(stage: Stage) -> None:
     """Let node1 stop web by half."""
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+    stage.die(stage.node1)
     stage.run(500)
 
 

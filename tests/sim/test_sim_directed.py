@@ -4,13 +4,14 @@ Every one is played twice. With the rules as they stand nobody complains, and wh
 asks for is so; with the mutant of the test's name it is not. A `bool` says whether all was well.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sim_arbiter import SCHEDULES as ARBITER
-from sim_outside import SCHEDULES as OUTSIDE
+import sim_arbiter
+import sim_outside
+import sim_recovery
 from sim_runs import NODE1, NODE2, calm
+from sim_schedules import SCHEDULES, schedule
 from sim_stage import WEB, Script, Stage
 
 from twinbeat.core.effects import SendBeat, StartGroup
@@ -18,7 +19,6 @@ from twinbeat.core.events import (
     FailbackRequested,
     GroupStopped,
     HandoverRequested,
-    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.model import Failback, Proof
@@ -30,15 +30,8 @@ from twinbeat.sim.hands import WriteLease
 from twinbeat.sim.mutants import MUTANTS
 from twinbeat.sim.options import model_of
 
-Schedule = Callable[[], bool]
-SCHEDULES: dict[str, Schedule] = {**OUTSIDE, **ARBITER}
-
-
-def schedule(play: Schedule) -> Schedule:
-    """Note a schedule for the mutant that it is named after."""
-    SCHEDULES[play.__name__.replace("_", "-")] = play
-    return play
-
+OTHERS = (sim_arbiter, sim_outside, sim_recovery)
+"""Modules with further schedules."""
 
 # Silence.
 
@@ -266,7 +259,7 @@ def unclean_ignored() -> bool:
     """node1 could not stop the group and dies: nobody may start it."""
     stage = Stage()
     stage.node1.agents.stops[None] = Conduct.FAILS
-    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+    stage.die(stage.node1)
     stage.run(500)
     stage.node1.power_off()
     stage.run(3000)
@@ -338,7 +331,7 @@ def failure_forgotten() -> bool:
     """A resource ends on node1 and does not start there again: another node is tried then."""
     stage = Stage()
     stage.node1.agents.starts[None] = Conduct.FAILS
-    stage.node1.tell(ResourceLooked(WEB, "httpd", running=False, why="it does not run", sure=True))
+    stage.die(stage.node1)
     stage.run(1000)
     return stage.serving() == [NODE2] and not stage.said()
 
@@ -462,6 +455,11 @@ def test_all_is_well_by_the_rules(name: str) -> None:
 def test_it_is_not_when_the_rule_is_broken(name: str) -> None:
     with MUTANTS[name].applied():
         assert not SCHEDULES[name]()
+
+
+def test_the_other_modules_have_theirs() -> None:
+    kept = {play.__module__ for play in SCHEDULES.values()}
+    assert kept == {__name__, *(module.__name__ for module in OTHERS)}
 
 
 def test_every_mutant_that_no_seed_catches_has_a_schedule() -> None:

@@ -268,8 +268,8 @@ Effect = (
 )  # fmt: skip
 
 _FIRST_TO_LAST: tuple[type, ...] = (
-    Silence, Serve, SendBeat, SendMessage, SendAgain, AskArbiter, Announce, StopGroup, StartGroup,
-    RestartResources, ProveDead, ClearGroup, Obey, Remember, Reply, Record, Leave,
+    Silence, Serve, SendBeat, SendMessage, SendAgain, AskArbiter, Announce, RestartResources,
+    StopGroup, StartGroup, ProveDead, ClearGroup, Obey, Remember, Reply, Record, Leave,
 )  # fmt: skip
 _ORDER = {kind: rank for rank, kind in enumerate(_FIRST_TO_LAST)}
 

@@ -69,7 +69,8 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
         case GroupStopFailed(op, name, resource, why):
             _outcome(engine, name, lambda group: group.stop_failed(op, resource, why), out)
         case ResourceLooked(name):
-            if (unheeded := _unheeded(engine, name, now)) is not None:
+            unheeded = None if event.running else _unheeded(engine, name, now)
+            if unheeded is not None:
                 engine.drop(unheeded)
                 return False
             _outcome(engine, name, lambda group: group.looked(event, now), out)

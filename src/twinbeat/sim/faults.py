@@ -70,8 +70,8 @@ class FaultKind(StrEnum):
     """A group on the node stops by half."""
     STOP_HANGS = "stop hangs"
     """A stop gives no answer while it lasts."""
-    MONITOR_FAILS = "monitor fails"
-    """A resource of a held group is found not running."""
+    RESOURCE_DIES = "resource dies"
+    """A resource of every group ends, and it is noticed at once; `size` counts from the right."""
     LEASE_LOST = "lease lost"
     """The kernel loses the lease elements, as when somebody flushes its rules."""
 
@@ -115,9 +115,31 @@ class FaultKind(StrEnum):
     REPLAY = "replay"
     """Recorded packets of the node, of this life and of earlier ones: so many."""
 
-    # The world outside. It stands last, so that what a seed draws of the others is as it was.
+    # The world outside. It stands here, so that what a seed draws of the others is as it was.
     PING_LOST = "ping lost"
     """The answers of a ping node, or of all (0), do not reach the node: the number of it."""
+
+    # More of the agents, and of the people (`care`).
+    RESOURCE_DIES_UNSEEN = "resource dies unseen"
+    """A resource of every group ends, and the next look finds it; `size` counts from the right."""
+    RESOURCE_LOOKS_BAD = "resource looks bad"
+    """Looks at a running resource are bad for the span; `size` counts from the right."""
+    RESOURCE_DIES_AGAIN = "resource dies again"
+    """Resources end now, and for the span again after every start: in so many milliseconds."""
+    RESOURCE_COMES_BACK = "resource comes back"
+    """A resource ends unseen, and runs again by itself; `size` counts from the right."""
+    RESTART_FAILS = "restart fails"
+    """A resource ends, and so many restarts in place of it fail."""
+    RESTART_HANGS = "restart hangs"
+    """A resource ends, and starts give no answer for the span."""
+    RESTART_STOP_FAILS = "restart's stop fails"
+    """A resource ends, and stops fail for the span."""
+    ENABLED_AT_BOOT = "enabled at boot"
+    """The machine is dark for the span; what its groups consist of runs when it boots."""
+    CLEAR = "clear"
+    """An operator has failures forgotten; `size` counts the groups, one more is all of them."""
+    CONFIRM = "confirm"
+    """An operator confirms at the first node that the second is off, if it is off or heard."""
 
 
 @dataclass(frozen=True, slots=True)

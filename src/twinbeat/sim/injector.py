@@ -15,7 +15,6 @@ from twinbeat.core.events import (
     HandoverRequested,
     LeaseLapsed,
     MaintenanceRequested,
-    ResourceLooked,
     StandbyRequested,
 )
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, Instant, NodeName
@@ -30,15 +29,22 @@ from .node import Node
 from .options import LINK, Options, Revision, model_of
 from .schedule import Schedule
 from .store import Loss
+from .troubles import Troubles
 from .weather import Weather
 from .world import World
 
 _DOWN = frozenset({
     FaultKind.POWER_OFF, FaultKind.KILL, FaultKind.RESTART, FaultKind.FORGET, FaultKind.SNAPSHOT,
+    FaultKind.ENABLED_AT_BOOT,
 })  # fmt: skip
 _FREEZES = frozenset({
     FaultKind.FREEZE, FaultKind.FREEZE_BEFORE_RENEWAL, FaultKind.FREEZE_BEFORE_WRITE,
 })  # fmt: skip
+Kinds = frozenset[FaultKind]
+_START_FAILS = frozenset({FaultKind.START_FAILS})
+_START_HANGS = frozenset({FaultKind.START_HANGS, FaultKind.RESTART_HANGS})
+_STOP_FAILS = frozenset({FaultKind.STOP_FAILS, FaultKind.RESTART_STOP_FAILS})
+_STOP_HANGS = frozenset({FaultKind.STOP_HANGS})
 _RELOADS = frozenset({
     FaultKind.RELOAD_TIMERS, FaultKind.RELOAD_GROUPS, FaultKind.RELOAD_RESOURCES,
 })  # fmt: skip
@@ -62,6 +68,7 @@ class Injector:
         }
         self._requests = 0
         world.devices.reboots = options.reboots
+        self._troubles = Troubles(world, self._of, self._request)
 
     def plan(self, schedule: Schedule) -> None:
         """Let every fault of a schedule begin and end in its time, counted from now."""
@@ -77,6 +84,7 @@ class Injector:
         for node in self._world.nodes.values():
             self._reload(node)
             self._boot(node)
+            node.agents.broken_starts = 0
 
     def _begin(self, fault: Fault) -> None:
         end = Instant(self._world.now + fault.span)
@@ -118,13 +126,6 @@ class Injector:
                 node.kernel.lose_leases()
                 for group in lost:
                     node.tell(LeaseLapsed(group, "it was flushed"))
-            case FaultKind.MONITOR_FAILS:
-                for spec in node.model.groups:
-                    node.tell(
-                        ResourceLooked(
-                            spec.name, "httpd", running=False, why="it does not run", sure=True
-                        )
-                    )
             case FaultKind.FORGERY:
                 self._attacker.forge(node, fault)
             case FaultKind.REPLAY:
@@ -133,8 +134,11 @@ class Injector:
                 self._switch(fault, node, on=True)
             case FaultKind.HANDOVER | FaultKind.FAILBACK | FaultKind.CLEANUP:
                 self._command(fault, node)
+            case _:
+                self._troubles.strike(fault, node)
 
     def _relieve(self, fault: Fault, node: Node) -> None:
+        self._troubles.relieve(fault, node)
         if fault.kind is FaultKind.SNAPSHOT and node.engine is None:
             node.kept = self._snapshots[node.name]
         if fault.kind is FaultKind.FORGET and node.engine is None:
@@ -247,13 +251,14 @@ class Injector:
         return [name for name in self._options.names if name not in nodes]
 
     def _level_agents(self, node: Node) -> None:
-        def conduct(fails: FaultKind, hangs: FaultKind) -> dict[GroupName | None, Conduct]:
-            if self._of(hangs, node.name):
+        def conduct(fails: Kinds, hangs: Kinds) -> dict[GroupName | None, Conduct]:
+            if self._any(hangs, node.name):
                 return {None: Conduct.HANGS}
-            return {None: Conduct.FAILS} if self._of(fails, node.name) else {}
+            return {None: Conduct.FAILS} if self._any(fails, node.name) else {}
 
-        node.agents.starts = conduct(FaultKind.START_FAILS, FaultKind.START_HANGS)
-        node.agents.stops = conduct(FaultKind.STOP_FAILS, FaultKind.STOP_HANGS)
+        node.agents.starts = conduct(_START_FAILS, _START_HANGS)
+        node.agents.stops = conduct(_STOP_FAILS, _STOP_HANGS)
+        self._troubles.level(node)
         slow = [fault.size for fault in self._of(FaultKind.SLOW_AGENTS, node.name)]
         node.agents.slowness = max(slow, default=1)
 

@@ -30,6 +30,8 @@ class Kernel:
         self._running: dict[GroupName, None] = {}
         self._processes: dict[GroupName, dict[str, None]] = {}
         """Which resources run whose kind is no address."""
+        self._foreign: set[GroupName] = set()
+        """Of which groups something runs that no daemon has started."""
         self._up: set[GroupName] = set()
         self._leases: dict[GroupName, Instant] = {}
         """When each element runs out, or ran out."""
@@ -51,9 +53,17 @@ class Kernel:
         """Return the resources of a group that run; addresses are none of them."""
         return tuple(self._processes.get(group, ()))
 
+    def foreign(self, group: GroupName) -> bool:
+        """Whether something of a group runs that came to run by itself, and was not taken over."""
+        return group in self._foreign
+
     def has_address(self, group: GroupName) -> bool:
         """Whether a group's address is up, speaking or not."""
         return group in self._up
+
+    def may_serve(self, group: GroupName) -> bool:
+        """Whether a group's lease lasts, whether or not its address is up."""
+        return self._leases.get(group, LONG_AGO) > self._clock.now
 
     def serves(self, group: GroupName) -> bool:
         """Whether the kernel answers for a group now."""
@@ -66,7 +76,8 @@ class Kernel:
     # What the daemon and its scripts do.
 
     def run(self, group: GroupName) -> None:
-        """Something of the group runs from now on."""
+        """Something of the group runs from now on, by a daemon's order."""
+        self._foreign.discard(group)
         if group not in self._running:
             self._running[group] = None
             self._changed()
@@ -74,6 +85,7 @@ class Kernel:
     def stopped(self, group: GroupName) -> None:
         """Nothing of the group runs any more."""
         self._processes.pop(group, None)
+        self._foreign.discard(group)
         if group in self._running:
             del self._running[group]
             self._changed()
@@ -83,6 +95,11 @@ class Kernel:
         self._running[group] = None
         self._processes.setdefault(group, {}).update(dict.fromkeys(resources))
         self._changed()
+
+    def come(self, group: GroupName, resources: Iterable[str]) -> None:
+        """Let resources of a group run by themselves."""
+        self._foreign.add(group)
+        self.begin(group, resources)
 
     def end(self, group: GroupName, resources: Iterable[str]) -> None:
         """Let resources of a group run no more; the group's other resources may."""
@@ -157,6 +174,7 @@ class Kernel:
         self._obeyed = frozenset()
         self._running.clear()
         self._processes.clear()
+        self._foreign.clear()
         self._leases.clear()
         self._up.clear()
         self.stands_still = False

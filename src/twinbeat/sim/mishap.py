@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from twinbeat.core.model import AgentKind, GroupSpec
+from twinbeat.core.model import GroupSpec
 from twinbeat.core.units import GroupName, NodeName
 from twinbeat.scenario import mishaps
 from twinbeat.scenario.steps import Step
@@ -25,7 +25,7 @@ def befall(nodes: Mapping[NodeName, Node], step: Step) -> bool:
             named = [each for each in spec.resources if each.name == name]
             nodes[node].agents.die(group, (named or spec.resources)[-1], noticed=not unseen)
         case mishaps.Revive(group, node):
-            come_to_run(nodes[node], _spec(nodes[node], group))
+            nodes[node].come_to_run(_spec(nodes[node], group))
         case mishaps.Looks(verb, group, node):
             sick = {(group, _spec(nodes[node], group).resources[-1].name)}
             nodes[node].agents.monitors.make_sick(frozenset(sick if verb == "bad" else ()))
@@ -41,12 +41,6 @@ def mend(node: Node) -> None:
     agents.stops.clear()
     agents.broken_starts = 0
     agents.monitors.make_sick(frozenset())
-
-
-def come_to_run(node: Node, spec: GroupSpec) -> None:
-    """Let a group's resources run by themselves, but for its addresses."""
-    processes = [each.name for each in spec.resources if each.agent is not AgentKind.IP]
-    node.kernel.begin(spec.name, processes)
 
 
 def _conducts(node: Node, verb: str) -> dict[GroupName | None, Conduct]:

@@ -7,7 +7,7 @@ from twinbeat.core.beat import Life
 from twinbeat.core.effects import Remember, SendBeat
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import Event, HardwareChanged, ShutdownRequested, Started
-from twinbeat.core.model import ClusterModel
+from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec
 from twinbeat.core.units import GroupName, LinkName, NodeName
 
 from .agents import Agents
@@ -46,6 +46,8 @@ class Node:
         """How many packets were refused, by reason, in all lives."""
         self.unseen: set[NodeName] = set()
         """The ping nodes whose answers do not reach it."""
+        self.enabled_at_boot = False
+        """Whether the machine runs all groups' resources when it gets its power next."""
         self.paused = False
         self.dark = False
         """Whether the machine has no power."""
@@ -85,8 +87,11 @@ class Node:
         if self.daemon is not None or self.paused:
             self._boots_on_resume = self.daemon is None
             return
-        self.dark = False
         self.model = self._wanted
+        if self.dark and self.enabled_at_boot:
+            for spec in self.model.groups:
+                self.come_to_run(spec)
+        self.dark = self.enabled_at_boot = False
         self.kernel.silence()
         kept = self.kept
         standby, maintenance = (kept.standby, kept.maintenance) if kept else ({}, {})
@@ -147,6 +152,11 @@ class Node:
         self.kept = None
 
     # Turning points of the machine.
+
+    def come_to_run(self, spec: GroupSpec) -> None:
+        """Let a group's resources run without any daemon's doing, but for its addresses."""
+        processes = [each.name for each in spec.resources if each.agent is not AgentKind.IP]
+        self.kernel.come(spec.name, processes)
 
     def power_off(self) -> None:
         """Let the whole machine lose its power."""
@@ -250,8 +260,15 @@ class Node:
             self.daemon.turn()
 
     def _post(self, outcome: Outcome) -> None:
+        def take() -> Event | None:
+            event = outcome()
+            if event is not None:
+                for look in self.world.audience.outcome:
+                    look(self, event)
+            return event
+
         if self.daemon is not None:
-            self.daemon.post(outcome)
+            self.daemon.post(take)
 
     def _address_up(self, group: GroupName) -> None:
         if self.daemon is not None:

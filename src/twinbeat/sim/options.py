@@ -10,7 +10,6 @@ from enum import StrEnum
 from random import Random
 
 from twinbeat.core.model import (
-    AgentKind,
     ClusterModel,
     Failback,
     GroupSpec,
@@ -18,12 +17,12 @@ from twinbeat.core.model import (
     LinkSpec,
     PingSpec,
     Proof,
-    ResourceSpec,
     Timing,
 )
 from twinbeat.core.units import MS, SECOND, Duration, GroupName, LinkName, NodeName, readable
 from twinbeat.scenario.values import ping_names
 
+from .care import TROUBLES, Care, draw_care, draw_troubles
 from .chance import Chance
 from .faults import FaultKind
 
@@ -32,6 +31,7 @@ MINUTES_MIN = 5
 """No run is judged on less than five minutes of faults."""
 
 LINK = LinkName("eth1")
+FIRST_GROUP = GroupName("web")
 FAST_MS = (100, 250, *(4 * (500,)))
 USUAL_MS = (*(20 * (1000,)), *(38 * (2000,)))
 """Keepalives. The protocol knows no other time than these: slow clusters try as much, for less."""
@@ -135,6 +135,12 @@ class Options:
     """The kinds of faults that are on, each with its weight."""
     gap: Duration
     """The usual time from one fault to the next."""
+    care: Care = Care()
+    """Which resources groups have, and what is done when they fail."""
+    troubles: tuple[tuple[FaultKind, int], ...] = ()
+    """What befalls resources beside `mix`, each kind with its weight."""
+    trouble_gap: Duration = Duration(10 * SECOND)
+    """The usual time from one trouble to the next."""
     pings: int = 0
     """How many ping nodes there are, which decide by ipfail's rule."""
     calm: tuple[Calm, ...] = ()
@@ -173,6 +179,8 @@ class Options:
             f"agents    start {readable(self.habits.start)}, stop {readable(self.habits.stop)}, "
             f"daemons wake up to {readable(self.habits.oversleep)} late",
             f"faults    for {self.minutes} minutes, one in about {readable(self.gap)}",
+            f"resources {self.care}",
+            *([f"troubles  one in about {readable(self.trouble_gap)}"] if self.troubles else []),
         ]
 
     def calmed(self, what: Calm) -> "Options":
@@ -223,6 +231,9 @@ def draw(seed: int, given: Given | None = None) -> Options:
         mix=_mix(chance.stream("mix"), proof, nodes, pings),
         gap=_gap(chance.stream("gap"), timing),
         pings=pings,
+        care=draw_care(chance, timing),
+        troubles=draw_troubles(chance),
+        trouble_gap=_gap(chance.stream("trouble gap"), timing),
     )
     for what in given.calm:
         options = options.calmed(what)
@@ -261,12 +272,16 @@ def model_of(options: Options, turn: int = 0, revision: Revision | None = None) 
 def _group(options: Options, index: int, turn: int, changed: bool) -> GroupSpec:
     """Return the group of an index: `web`, `web2` ..., preferred on the nodes in turn."""
     first = (index + turn) % options.nodes
-    resource = "nginx" if changed else "httpd"
+    care = options.care
     return GroupSpec(
         name=GroupName("web" if index == 0 else f"web{index + 1}"),
         nodes=options.names[first:] + options.names[:first],
-        resources=(ResourceSpec(name=resource, agent=AgentKind.SCRIPT, script=resource),),
+        resources=care.specs(changed),
         failback=options.failback,
+        recovery=care.recovery,
+        after=care.related("after", index, FIRST_GROUP),
+        beside=care.related("with", index, FIRST_GROUP),
+        apart=care.related("not-with", index, FIRST_GROUP),
     )
 
 
@@ -355,7 +370,7 @@ def _mix(random: Random, proof: Proof, nodes: int, pings: int) -> tuple[tuple[Fa
     """Switch each kind on or off, and give those that are on their weights."""
     share = random.choice((25, 50, 75))
     drawn = [(kind, random.randint(1, 10), random.randrange(100) < share) for kind in FaultKind]
-    senseless = set[FaultKind]()
+    senseless = set(TROUBLES) - {FaultKind.RESOURCE_DIES}
     if proof is not Proof.FENCE:
         senseless.update(_FENCING)
     if proof is not Proof.ARBITER:

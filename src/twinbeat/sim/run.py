@@ -16,11 +16,12 @@ from twinbeat.core.events import (
     StandbyRequested,
 )
 from twinbeat.core.losses import MOST_FREE
-from twinbeat.core.model import Key, Keyring
-from twinbeat.core.units import SECOND, Duration, Instant
+from twinbeat.core.model import AgentKind, GroupSpec, Key, Keyring
+from twinbeat.core.units import SECOND, Duration, GroupName, Instant
 
 from .chance import Chance
 from .checkers import all_checkers
+from .checkers.bars import Bars
 from .checkers.base import Checker, Phase, Violation
 from .injector import Injector
 from .node import Node
@@ -36,6 +37,8 @@ BOOTS = 3 * SECOND
 """The nodes boot within so much of each other."""
 TIDY_MAX = 40
 """So many deadtimes at most the operator looks whether anything is left to tidy up ..."""
+WAIT_MAX = 300 * SECOND
+"""A bar that lasts longer is cleared."""
 SLOWEST = 100
 """... and so many times as long as agents usually take: an order that began slowly goes on so."""
 
@@ -63,6 +66,7 @@ class Run:
         self._tally = Tally(self.world)
         self.checkers: Sequence[Checker]
         looking_on, self.checkers = all_checkers(self.world)
+        self._bars = next(checker for checker in self.checkers if isinstance(checker, Bars))
         self.entering: list[Callable[[Phase], object]] = [c.enter for c in self.checkers]
         """Called when a part of the run begins."""
         self.watch(*looking_on, self._tally)
@@ -106,6 +110,8 @@ class Run:
         self._pass(deadtime)
         while self._tidy_up() and self.world.now < most:
             self._pass(deadtime)
+            if wait := self._longest_wait():
+                most = max(most, Instant(self.world.now + wait + deadtime))
         self._enter(Phase.HEALING)
         self._pass(self.bound)
 
@@ -141,10 +147,15 @@ class Run:
             return True
         left = any(group.custody in _UNDER_WAY for group in engine.groups.values())
         for name, group in list(engine.groups.items()):
-            if group.recovery.bar is not None or group.custody is Custody.UNCLEAN:
+            if group.custody is Custody.UNCLEAN:
                 node.tell(CleanupRequested(self._request(), name, node.name))
-                left = True
-        if any(p.losses.count(node.clock.now) > MOST_FREE for p in engine.members):
+            elif group.view().failed:
+                if not self._waits_for(node, name):
+                    node.tell(ClearRequested(self._request(), name))
+            elif not group.custody.owns or self._whole(node, group.spec):
+                continue
+            left = True
+        if any(peer.losses.count(node.clock.now) > MOST_FREE for peer in engine.members):
             node.tell(ClearRequested(self._request(), None))
             left = True
         for switched in (*self.options.names, CLUSTER):
@@ -155,6 +166,20 @@ class Run:
                 node.tell(MaintenanceRequested(self._request(), switched, False))
                 left = True
         return left
+
+    def _whole(self, node: Node, spec: GroupSpec) -> bool:
+        """Whether every resource runs; what does not is found by a look that is to come."""
+        processes = {each.name for each in spec.resources if each.agent is not AgentKind.IP}
+        return processes <= set(node.kernel.processes(spec.name))
+
+    def _waits_for(self, node: Node, group: GroupName) -> bool:
+        """Whether the operator leaves a bar to itself."""
+        return self.options.care.waits and self._bars.left(node, group) <= WAIT_MAX
+
+    def _longest_wait(self) -> Duration:
+        nodes, groups = self.world.nodes.values(), self.world.nodes[self.options.names[0]].model
+        lefts = [self._bars.left(node, spec.name) for node in nodes for spec in groups.groups]
+        return max((left for left in lefts if left <= WAIT_MAX), default=Duration(0))
 
     def _request(self) -> int:
         self._requests += 1

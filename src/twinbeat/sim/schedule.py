@@ -8,6 +8,7 @@ from random import Random
 
 from twinbeat.core.units import MS, SECOND, Duration, NodeName
 
+from .care import FIRST_TROUBLE, trouble_size
 from .chance import Chance
 from .faults import Fault, FaultKind
 from .options import DRIFT_MAX_PPM, MINUTES_MIN, Options
@@ -20,14 +21,15 @@ SPAN_MAX = 100 * SECOND
 Schedule = tuple[Fault, ...]
 
 _AT_ONCE = frozenset({
-    FaultKind.MONITOR_FAILS, FaultKind.LEASE_LOST, FaultKind.HANDOVER, FaultKind.FAILBACK,
-    FaultKind.CLEANUP,
+    FaultKind.RESOURCE_DIES, FaultKind.LEASE_LOST, FaultKind.HANDOVER, FaultKind.FAILBACK,
+    FaultKind.CLEANUP, FaultKind.RESOURCE_DIES_UNSEEN, FaultKind.RESTART_FAILS, FaultKind.CLEAR,
+    FaultKind.CONFIRM,
 })  # fmt: skip
 """What does not last."""
 
 _OF_A_PATH = frozenset({
     FaultKind.LOSS, FaultKind.DELAY, FaultKind.DUPLICATES, FaultKind.CLOG, FaultKind.CUT_PATH,
-    FaultKind.CUT_PAIR,
+    FaultKind.CUT_PAIR, FaultKind.CONFIRM,
 })  # fmt: skip
 """What happens to two nodes: the sender and the receiver."""
 
@@ -44,7 +46,7 @@ def draw_schedule(options: Options) -> Schedule:
     chance = Chance(options.seed)
     pace = chance.stream("pace")
     faults: list[Fault] = []
-    at, end = 0, max(options.span, MINUTES_MIN * 60 * SECOND)
+    at, end = 0, Duration(max(options.span, MINUTES_MIN * 60 * SECOND))
     while len(faults) < FAULTS_MAX:
         at += pace.randint(options.gap // 8, options.gap * 15 // 8)
         if at >= end:
@@ -55,8 +57,29 @@ def draw_schedule(options: Options) -> Schedule:
         number = len(faults) + 1
         when = Duration(MINUTES_MIN * 60 * SECOND * number // (FAULTS_MIN + 1))
         faults.append(_fault(chance.stream(f"fault {number}"), number, when, options))
+    faults += _troubles(chance, options, end)
     in_time = [fault for fault in faults if fault.at < options.span]
     return tuple(sorted(in_time, key=lambda fault: (fault.at, fault.number)))
+
+
+def _troubles(chance: Chance, options: Options, end: Duration) -> list[Fault]:
+    """Draw what befalls resources, apart from all other faults."""
+    faults: list[Fault] = []
+    if not options.troubles:
+        return faults
+    pace = chance.stream("pace of troubles")
+    at = 0
+    for number in range(FIRST_TROUBLE, FIRST_TROUBLE + FAULTS_MAX):
+        at += pace.randint(options.trouble_gap // 8, options.trouble_gap * 15 // 8)
+        if at >= end:
+            break
+        random = chance.stream(f"trouble {number}")
+        kind = random.choice([kind for kind, weight in options.troubles for _ in range(weight)])
+        span = Duration(0) if kind in _AT_ONCE else _span(random, options)
+        nodes = _where(random, kind, options)
+        size = trouble_size(random, kind, options.groups)
+        faults.append(Fault(number, kind, Duration(at), span, nodes, size))
+    return faults
 
 
 def _fault(random: Random, number: int, at: Duration, options: Options) -> Fault:
@@ -111,7 +134,7 @@ def _size(random: Random, kind: FaultKind, options: Options) -> int:
         case FaultKind.FORGERY | FaultKind.REPLAY:
             return random.choice((10, 50, 200))
         case _:
-            return 0
+            return trouble_size(random, kind, options.groups)
 
 
 def command(options: Options, schedule: Schedule) -> str:

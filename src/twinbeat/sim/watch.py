@@ -47,6 +47,9 @@ class Watcher:
         `thaw`, `pause` or `resume`. A boot is told before the first event of its life.
         """
 
+    def outcome(self, node: "Node", event: Event) -> None:
+        """A daemon takes in what became of an order to its agents, or what a look has shown."""
+
     def injected(self, fault: "Fault") -> None:
         """A fault begins."""
 
@@ -67,6 +70,7 @@ class Audience:
         self.handled: list[Callable[[Node, Instant, Event, Sequence[Effect]], None]] = []
         self.decided: list[Callable[[Node, Instant, Sequence[Effect]], None]] = []
         self.lived: list[Callable[[Node, str], None]] = []
+        self.outcome: list[Callable[[Node, Event], None]] = []
         self.injected: list[Callable[[Fault], None]] = []
         self.healed: list[Callable[[Fault], None]] = []
 

@@ -21,14 +21,19 @@ REPEATING = frozenset({
     FaultKind.ISOLATE, FaultKind.MUTE, FaultKind.DEAFEN, FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY,
     FaultKind.ARBITER_SLOW, FaultKind.ARBITER_DOWN, FaultKind.ARBITER_CUT, FaultKind.FENCING_FAILS,
     FaultKind.FENCING_HANGS, FaultKind.FENCING_HANGS_LATE, FaultKind.FENCING_LIES,
-    FaultKind.SLOW_AGENTS, FaultKind.PING_LOST,
+    FaultKind.SLOW_AGENTS, FaultKind.PING_LOST, FaultKind.RESOURCE_LOOKS_BAD,
+    FaultKind.RESOURCE_DIES_AGAIN, FaultKind.RESTART_HANGS, FaultKind.START_FAILS,
+    FaultKind.START_HANGS,
 })  # fmt: skip
 """What goes on for a while, and may drive a group away more than once in it."""
+
+FOUND = "all of it but its addresses ran here already"
+"""How a journal tells of what a new daemon found running."""
 
 _STOPS = frozenset({
     FaultKind.POWER_OFF, FaultKind.KILL, FaultKind.RESTART, FaultKind.FREEZE,
     FaultKind.FREEZE_BEFORE_RENEWAL, FaultKind.FREEZE_BEFORE_WRITE, FaultKind.PAUSE,
-    FaultKind.FORGET, FaultKind.SNAPSHOT,
+    FaultKind.FORGET, FaultKind.SNAPSHOT, FaultKind.ENABLED_AT_BOOT,
 })  # fmt: skip
 """What stops a daemon, for a while at least."""
 
@@ -39,7 +44,12 @@ _BETWEEN_ALL = frozenset({
 """What comes between a node and every other: who is not heard by one releases to another."""
 _COMMANDS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.MAINTENANCE})
 """What an operator moves a group by; a move that waited for the end of maintenance comes then."""
-_FAILURES = frozenset({FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.MONITOR_FAILS})
+_FAILURES = frozenset({
+    FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.RESOURCE_DIES,
+    FaultKind.RESOURCE_DIES_UNSEEN, FaultKind.RESOURCE_LOOKS_BAD, FaultKind.RESOURCE_DIES_AGAIN,
+    FaultKind.RESOURCE_COMES_BACK, FaultKind.RESTART_FAILS, FaultKind.RESTART_HANGS,
+    FaultKind.RESTART_STOP_FAILS,
+})  # fmt: skip
 _OF_ONE_GROUP = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.RELOAD_RESOURCES})
 """What concerns the group of the index `size` alone."""
 
@@ -49,8 +59,8 @@ class Move:
     """A start, as the starter's journal explains it."""
 
     group: GroupName
-    index: int
-    """The group's place in the configuration."""
+    indices: frozenset[int]
+    """The group's place in the configuration, and those of the groups that it keeps to."""
     node: NodeName
     """Who starts it."""
     peers: tuple[NodeName, ...]
@@ -71,10 +81,14 @@ class Move:
         """Whether a fault or command can have brought it about."""
         if fault.kind in MOVES_NOTHING:
             return False
-        if fault.kind in _OF_ONE_GROUP and fault.size != self.index:
+        if fault.kind in _OF_ONE_GROUP and fault.size not in self.indices:
             return False
         if fault.kind is FaultKind.CLEANUP:  # It lifts a bar, whatever was said before.
             return self.node in fault.nodes
+        if fault.kind is FaultKind.CLEAR:  # The same, on every node.
+            return any(fault.size >= index for index in self.indices)
+        if self.because.startswith(FOUND):
+            return fault.kind in _STOPS and self.node in fault.nodes
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
                 return any(silences(fault, peer, judge) for judge in self.judges)
@@ -99,7 +113,9 @@ class Move:
             return True
         if fault.kind in _FAILURES:  # They drive a group away; once it is cleaned up it comes back.
             away = self.node not in fault.nodes and not self.former.isdisjoint(fault.nodes)
-            return self.failback or away
+            # Or it failed everywhere, and the bar of this node was the first to end.
+            anew = self.node in fault.nodes and self.because.startswith("nobody owns it; ")
+            return self.failback or away or anew
         return not (self.former | {self.node}).isdisjoint(fault.nodes)
 
 

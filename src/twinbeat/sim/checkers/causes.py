@@ -18,6 +18,7 @@ from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.node import Node
 from twinbeat.sim.world import World
 
+from .bars import Bars
 from .base import Checker, Phase
 from .blame import REPEATING, Move
 from .hearing import Hearing
@@ -43,8 +44,9 @@ class Causes(Checker):
 
     name: ClassVar[str] = "L2 causes"
 
-    def __init__(self, world: World, hearing: Hearing) -> None:
+    def __init__(self, world: World, hearing: Hearing, bars: Bars) -> None:
         super().__init__(world, hearing)
+        self._bars = bars
         self._phase = Phase.SETTLING
         self._causes: list[_Cause] = []
         self._possible: list[list[_Use]] = []
@@ -102,6 +104,8 @@ class Causes(Checker):
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
             self._claims[node.name, record.group] = record.because, named
+        elif record.what is What.GROUP_FOUND:
+            self._claims[node.name, record.group] = record.because, node.name
         elif record.what is What.GROUP_STARTING:
             if self._phase is not Phase.SETTLING:
                 self._judge(node, record.group)
@@ -134,13 +138,15 @@ class Causes(Checker):
 
     def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
         names = [spec.name for spec in node.model.groups]
-        index = names.index(group) if group in names else -1
+        spec = node.model.group(group)
+        related = (group, *spec.after, *spec.beside, *spec.apart) if spec else ()
+        indices = frozenset(names.index(name) for name in related if name in names)
         to = self._released_to.get(group)
         taker = NodeName(to) if isinstance(to, str) else None
         former = frozenset(filter(None, (named, self._started_by.get(group), taker)))
         judges = frozenset({node.name}.union(*self._fencing.values()))
         peers = node.model.peers(node.name)
-        return Move(group, index, node.name, peers, because, former, judges)
+        return Move(group, indices, node.name, peers, because, former, judges)
 
     def _spend(self, node: Node, move: Move) -> bool:
         """Use up a cause of a start, if all starts so far can have one of their own."""
@@ -189,7 +195,8 @@ class Causes(Checker):
         timing, spec = node.model.timing, node.model.group(group)
         wait = 0 if spec is None else max(spec.failback.after, self._held_down(spec))
         agents = 1000 * MS
-        return Duration(timing.initdead + 4 * timing.deadtime + wait + agents)
+        barred = self._bars.longest(group)
+        return Duration(timing.initdead + 4 * timing.deadtime + wait + barred + agents)
 
     def _held_down(self, spec: GroupSpec) -> Duration:
         """Return for how long a failback may be held down by what befell its node so far."""

@@ -135,6 +135,11 @@ class Hearing(Watcher):
         sent = self._sent.get(node)
         return None if sent is None else sent[0]
 
+    def sent_at(self, node: NodeName) -> Instant:
+        """Return when a node sent its newest beat, in true time."""
+        sent = self._sent.get(node)
+        return LONG_AGO if sent is None else sent[1]
+
     def last_of(self, hearer: NodeName, speaker: NodeName) -> Instant:
         """Return when the hearer last took in a beat of the speaker, in true time."""
         return self._ear(hearer, speaker).heard_true

@@ -5,12 +5,13 @@ highest switches, who failed, who is preferred. A group that cannot run (no node
 is unclean, maintenance is on) is counted apart by its reason.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 from twinbeat.core import orders
 from twinbeat.core.beat import Beat, Custody, Pin, Switch
-from twinbeat.core.model import GroupSpec
+from twinbeat.core.model import AgentKind, GroupSpec
 from twinbeat.core.units import GroupName, Instant, NodeName
 
 from .base import Checker, Phase
@@ -55,6 +56,8 @@ class Placed(Checker):
             self.set_apart(UNABLE)
             if serving:
                 self.complain(f"{spec.name} is served by {serving}, none of which is able to")
+            for silent in self._silent_about(spec):
+                self.complain(f"{silent} does not say why nobody runs {spec.name}")
         elif not serving and self._excused(spec, wanted, looks):
             self.set_apart(DARK)
         elif len(serving) != 1 or serving[0] not in wanted:
@@ -62,6 +65,25 @@ class Placed(Checker):
             where = " or ".join(sorted(wanted))
             why = self._why(spec.name)
             self.complain(f"{spec.name} is served by {by} and belongs on {where}; {why}")
+        elif missing := self._missing(spec, serving[0]):
+            self.complain(f"{spec.name} runs on {serving[0]} without {', '.join(missing)}")
+
+    def _missing(self, spec: GroupSpec, node: NodeName) -> list[str]:
+        """Return what of a group does not run on its node."""
+        there = self.world.nodes[node].kernel.processes(spec.name)
+        processes = [each.name for each in spec.resources if each.agent is not AgentKind.IP]
+        return [name for name in processes if name not in there]
+
+    def _silent_about(self, spec: GroupSpec) -> Iterator[NodeName]:
+        """Yield the daemons that do not name what keeps each node from running a group."""
+        for node in self.world.nodes.values():
+            if node.engine is not None and node.running:
+                status = node.engine.status(node.clock.local(self.world.now)).groups[spec.name]
+                told = "; ".join(status.reasons)
+                others = {*spec.after, *spec.beside}
+                waits = any(f"waits for {other}" in told for other in others)
+                if not waits and not all(name in told for name in spec.nodes):
+                    yield node.name
 
     def _excused(self, spec: GroupSpec, wanted: set[NodeName], looks: int) -> bool:
         """Look again a keepalive later: lost beats may darken an owner for less than a deadtime."""
@@ -76,6 +98,7 @@ class Placed(Checker):
     def _wanted(self, spec: GroupSpec, said: dict[NodeName, Beat]) -> set[NodeName]:
         """Return the nodes one of which should serve a group now."""
         able = [node for node in spec.nodes if self._able(node, spec.name, said)]
+        able = [node for node in able if self._allowed(node, spec)]
         views = [view for beat in said.values() if (view := beat.groups.get(spec.name))]
         pin = max((view.pin for view in views), default=Pin())
         if pin.node in able:
@@ -90,6 +113,13 @@ class Placed(Checker):
         view = beat.groups.get(group)
         standby = max(other.standby.get(node, Switch()) for other in said.values())
         return not (view is None or view.failed or standby.on or beat.leaving)
+
+    def _allowed(self, node: NodeName, spec: GroupSpec) -> bool:
+        """Whether a group may be on a node, by where those are that it keeps to, or keeps from."""
+        where = {other: self.world.serving(other) for other in (*spec.beside, *spec.apart)}
+        held = all(self.world.serving(other) for other in spec.after)
+        beside = all(where[other] == [node] for other in spec.beside)
+        return held and beside and not any(node in where[other] for other in spec.apart)
 
     def _why(self, group: GroupName) -> str:
         """Return what each node names as the reason."""

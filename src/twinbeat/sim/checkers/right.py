@@ -23,6 +23,7 @@ SILENCE = "started while a silent node's resources ran"
 RESUMED = "started on an answer from before a pause"
 STALLED = "started a moment after the decision, by a daemon that was stopped between"
 DECEIVED = "started on a false confirmation"
+BY_ITSELF = "started while a node ran it that nobody had started there, and had not said so yet"
 UNCONFIGURED = "started while a node ran it whose configuration no longer has it"
 
 
@@ -74,6 +75,9 @@ class Right(Checker):
         if self.world.nodes[other].model.group(group) is None:
             self.set_apart(UNCONFIGURED)
             return
+        if self._unsaid(node, self.world.nodes[other], group):
+            self.set_apart(BY_ITSELF)
+            return
         missing = self._missing(node, other)
         if missing is None:
             self.set_apart(SILENCE)
@@ -81,6 +85,13 @@ class Right(Checker):
             self.set_apart(RESUMED)
         else:
             self.complain(f"{node.name} starts {group} while {other} runs it: {missing}")
+
+    def _unsaid(self, node: Node, other: Node, group: GroupName) -> bool:
+        """Whether the other runs it without any daemon's doing, and could not tell so yet."""
+        if not other.kernel.foreign(group):
+            return False
+        beat, birth = self.hearing.beat(node.name, other.name), other.birth
+        return birth is None or beat is None or beat.life.token != birth.life.token
 
     def _missing(self, node: Node, other: NodeName) -> str | None:
         """Return what keeps the other's silence from entitling a start, or None."""

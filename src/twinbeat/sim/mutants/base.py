@@ -7,6 +7,7 @@ from typing import Any
 
 from twinbeat.core.model import Proof
 from twinbeat.core.units import MS, Duration
+from twinbeat.sim.care import Care
 from twinbeat.sim.faults import FaultKind
 from twinbeat.sim.options import Options, scaled
 
@@ -56,6 +57,8 @@ class Mutant:
     nodes: int = 2
     faults: tuple[FaultKind, ...] = ()
     """The faults that find it, when there are few; empty: all that a seed draws."""
+    care: Care | None = None
+    """How resources must be looked after, when it takes more than what a seed draws."""
     differing: bool = False
     """Whether it takes nodes whose configurations name different preferred owners."""
     hasty: bool = False
@@ -72,7 +75,10 @@ class Mutant:
             options = replace(options, timing=timing)
         if self.faults:
             mix = tuple((kind, 1) for kind in self.faults)
-            options = replace(options, mix=mix, gap=Duration(3 * options.timing.deadtime))
+            gap = Duration(3 * options.timing.deadtime)
+            options = replace(options, mix=mix, gap=gap, troubles=())
+        if self.care is not None:
+            options = replace(options, care=self.care)
         return replace(options, differing=options.differing or self.differing)
 
     @contextmanager

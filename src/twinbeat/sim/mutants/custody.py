@@ -220,7 +220,7 @@ MUTANTS = (
         patches=(constant(Membership, "unclean_nodes", ()),),
         faults=(
             FaultKind.STOP_FAILS,
-            FaultKind.MONITOR_FAILS,
+            FaultKind.RESOURCE_DIES,
             FaultKind.POWER_OFF,
             FaultKind.ISOLATE,
         ),
