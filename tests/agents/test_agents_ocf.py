@@ -246,3 +246,15 @@ def test_the_interval_is_the_agents_advice_for_the_depth(bench: OcfBench) -> Non
     assert asked == [seconds(7), seconds(90), seconds(7)]
     bench.write("exit 0", words="no meta-data")
     assert run(bench.agent().interval()) == [seconds(10)]
+
+
+def test_looks_that_answer_the_same_are_logged_once(bench: OcfBench, tmp_path: Path) -> None:
+    path = bench.write("cat $here/said; exit 0")
+    (tmp_path / "said").write_text("fine")
+    agent = bench.agent(look=5)
+    run(agent.monitor(), agent.monitor(), agent.monitor())
+    (tmp_path / "said").write_text("slow")
+    run(agent.monitor())
+    assert [text for _, text in bench.logged if "meta-data" not in text] == [
+        f"Running {path} monitor", "test:Web: fine", f"Running {path} monitor", "test:Web: slow",
+    ]  # fmt: skip

@@ -37,6 +37,8 @@ class Commands:
         self._hear = hear
         self.last: Ended | None = None
         """How the newest call ended."""
+        self._told: tuple[str, int | None, str, str] | None = None
+        """What the newest call that only looks has put into the log."""
 
     async def call(
         self,
@@ -47,10 +49,12 @@ class Commands:
     ) -> Ended:
         """Run the program once, until `deadline` at most; raises `AgentError`.
 
-        Its words go to the log at `level`: `debug` for what only looks.
+        Its words go to the log at `level`: `debug` for what only looks, and of such a call nothing
+        that the one before it has told already.
         """
         path, spoken = command[0], " ".join(map(printable, command))
-        self._log(level, f"Running {spoken}")
+        if level != "debug":
+            self._log(level, f"Running {spoken}")
         limit = max(deadline - now(), 0.0)
         try:
             ended = await run(command, {**ENVIRONMENT, **environment}, limit, self._hear)
@@ -61,7 +65,12 @@ class Commands:
                 " as #!/bin/sh does?"
             ) from None
         self.last = ended
-        if ended.stdout or ended.stderr:
+        answer = (spoken, ended.code, ended.stdout, ended.stderr)
+        news = level != "debug" or answer != self._told
+        if level == "debug" and news:
+            self._told = answer
+            self._log(level, f"Running {spoken}")
+        if news and (ended.stdout or ended.stderr):
             for line in lines(ended.stdout + "\n" + ended.stderr)[-_LOGGED_LINES:]:
                 self._log(level, f"{self._name}: {line}")
         if ended.overran:
