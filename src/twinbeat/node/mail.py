@@ -6,7 +6,9 @@ peer nor a stranger fills the log.
 """
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from twinbeat.agents.base import Log
 from twinbeat.core.beat import Beat, Life
@@ -15,7 +17,7 @@ from twinbeat.core.events import BeatReceived, MessageReceived
 from twinbeat.core.model import Keyring, PingSpec
 from twinbeat.core.units import LONG_AGO, SECOND, Instant, LinkName, NodeName, seconds
 from twinbeat.heartbeat1.stream import HISTORY
-from twinbeat.wire import codec, echoes, heartbeat, plain
+from twinbeat.wire import codec, echoes, heartbeat, netstring, plain, stencil
 from twinbeat.wire.codec import Encoding
 from twinbeat.wire.echoes import Echo
 from twinbeat.wire.heartbeat import Envelope
@@ -54,12 +56,21 @@ class Drop:
 class Letter:
     """One message on its way to all links: written and signed at most once in each encoding.
 
+    `message` and `written`, which is the message in netstrings, are asked for when they are needed.
+
     To a Heartbeat everything goes in the classic one: in netstrings it verifies a key that it does
     not sign with by the wrong secret, and so would refuse everything while keys are changed.
     """
 
-    def __init__(self, message: Message, keyring: Keyring, to_heartbeat: bool) -> None:
+    def __init__(
+        self,
+        message: Callable[[], Message],
+        written: Callable[[], bytes],
+        keyring: Keyring,
+        to_heartbeat: bool,
+    ) -> None:
         self._message = message
+        self._written = written
         self._keyring = keyring
         self._to_heartbeat = to_heartbeat
         self._packets: dict[Encoding, bytes] = {}
@@ -68,7 +79,7 @@ class Letter:
         """Return the letter signed as is done now: the keys may have been changed meanwhile."""
         if keyring is self._keyring:
             return self
-        return Letter(self._message, keyring, self._to_heartbeat)
+        return Letter(self._message, self._written, keyring, self._to_heartbeat)
 
     def packet(self, encoding: Encoding) -> bytes:
         """Return the packet; ValueError when the message cannot be written so."""
@@ -76,9 +87,11 @@ class Letter:
             encoding = Encoding.CLASSIC
         packet = self._packets.get(encoding)
         if packet is None:
-            classic = encoding is Encoding.CLASSIC
-            encode = codec.encode_classic if classic else codec.encode_netstring
-            packet = self._packets[encoding] = encode(self._message, self._keyring)
+            if encoding is Encoding.CLASSIC:
+                packet = codec.encode_classic(self._message(), self._keyring)
+            else:
+                packet = codec.sealed(self._written(), self._keyring)
+            self._packets[encoding] = packet
         return packet
 
 
@@ -101,6 +114,7 @@ class Mail:
         self._uuid = uuid
         self._log = log
         self._guard = ReplayGuard()
+        self._writer, self._reader = stencil.Writer(), stencil.Reader()
         self._drops: dict[str, Drop] = {}
         self._uuids: dict[NodeName, bytes] = {}
         """Of the peers that speak Heartbeat's own protocol."""
@@ -124,7 +138,9 @@ class Mail:
 
     def seal(self, beat: Beat) -> "Letter":
         """Return the packet that says a beat, in whichever encoding a link wants it."""
-        return self._sealed(heartbeat.pack(beat, self._envelope()), beat.seq)
+        envelope = self._envelope()
+        message = partial(heartbeat.pack, beat, envelope)
+        return self._letter(message, partial(self._writer.write, beat, envelope), beat.seq)
 
     def seal_echo(self, echo: Echo, ping: PingSpec) -> bytes:
         """Return what a ping node is to send back."""
@@ -148,7 +164,7 @@ class Mail:
         dest = next((value for name, value in order.fields if name == "dest"), "")
         uuid = self._uuids.get(NodeName(dest))
         message = plain.pack(order, self.me, self._envelope(), uuid)
-        return self._sealed(message, order.seq)
+        return self._letter(lambda: message, partial(netstring.write, message), order.seq)
 
     def again(self, seq: int) -> "Letter | None":
         """Return a packet that was sealed lately, or None."""
@@ -158,10 +174,13 @@ class Mail:
     def open(self, packet: bytes, link: str) -> BeatReceived | MessageReceived | None:
         """Return what a packet says if it is to be believed; else count why not."""
         try:
-            message = codec.decode(packet, self._keyring)
-            if plain.is_plain(message):
-                return self._open_plain(message, link)
-            beat = heartbeat.unpack(message)
+            beat = self._reader.read(packet, self._keyring)
+            if beat is None:
+                message = codec.decode(packet, self._keyring)
+                if plain.is_plain(message):
+                    return self._open_plain(message, link)
+                beat = heartbeat.unpack(message)
+                self._reader.learn(packet, message, beat)
         except WireError as error:
             self._drop(error.reason.value, f"{error.detail}, on {link}")
             return None
@@ -203,8 +222,10 @@ class Mail:
     def _envelope(self) -> Envelope:
         return Envelope(self._uuid, int(clock.wall()), self.load, self._ttl)
 
-    def _sealed(self, message: Message, seq: int) -> "Letter":
-        letter = Letter(message, self._keyring, to_heartbeat=bool(self._uuids))
+    def _letter(
+        self, message: Callable[[], Message], written: Callable[[], bytes], seq: int
+    ) -> "Letter":
+        letter = Letter(message, written, self._keyring, to_heartbeat=bool(self._uuids))
         if seq and self._uuids:
             self._sent[seq] = letter
             self._sent.pop(seq - HISTORY, None)

@@ -7,7 +7,7 @@ log: only an authenticated heartbeat of a configured node's newest life becomes 
 from twinbeat.core.beat import Beat, Life
 from twinbeat.core.model import Keyring
 from twinbeat.core.units import SECOND, Instant, NodeName
-from twinbeat.wire import codec, heartbeat
+from twinbeat.wire import codec, heartbeat, stencil
 from twinbeat.wire.heartbeat import Envelope
 from twinbeat.wire.message import WireError
 from twinbeat.wire.replay import ReplayGuard, Verdict
@@ -35,6 +35,7 @@ class Mail:
         self._uuid = me.encode()[-16:].rjust(16, b"-")
         self._keyring = keyring
         self._guard = ReplayGuard()
+        self._writer, self._reader = stencil.Writer(), stencil.Reader()
         self._drops = drops
         self.believe(nodes)
 
@@ -46,12 +47,12 @@ class Mail:
     def seal(self, beat: Beat, now: Instant) -> bytes:
         """Return the packet that says a beat at a true instant."""
         envelope = Envelope(self._uuid, WALL + now // SECOND, "0.00 0.00 0.00 1/1 1", self._ttl)
-        return codec.encode_netstring(heartbeat.pack(beat, envelope), self._keyring)
+        return codec.sealed(self._writer.write(beat, envelope), self._keyring)
 
     def open(self, packet: bytes) -> tuple[Beat, bool] | None:
         """Return the beat of a packet if it is to be believed, and whether it is the newest."""
         try:
-            beat = heartbeat.unpack(codec.decode(packet, self._keyring))
+            beat = self._reader.read(packet, self._keyring) or self._read_anew(packet)
         except WireError as error:
             self.drop(error.reason)
             return None
@@ -67,6 +68,12 @@ class Mail:
             return beat, verdict is Verdict.NEW
         self.drop(verdict)
         return None
+
+    def _read_anew(self, packet: bytes) -> Beat:
+        message = codec.decode(packet, self._keyring)
+        beat = heartbeat.unpack(message)
+        self._reader.learn(packet, message, beat)
+        return beat
 
     def drop(self, reason: str) -> None:
         """Count a packet that is refused."""

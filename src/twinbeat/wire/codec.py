@@ -37,7 +37,7 @@ def encode(message: Message, keyring: Keyring) -> bytes:
     if not any(isinstance(value, Message) for _, value in message):
         signature = sign(keyring, classic.write(message)).decode()
         message = Message([*message.fields, (AUTH, signature)])
-    return _sealed(message, keyring)
+    return sealed(netstring.write(message), keyring)
 
 
 def encode_netstring(message: Message, keyring: Keyring) -> bytes:
@@ -46,7 +46,7 @@ def encode_netstring(message: Message, keyring: Keyring) -> bytes:
     It has the trailing signature only, the one that is verified. ValueError when it is too long.
     """
     _require_unsigned(message)
-    return _sealed(message, keyring)
+    return sealed(netstring.write(message), keyring)
 
 
 def encode_classic(message: Message, keyring: Keyring) -> bytes:
@@ -71,9 +71,7 @@ def decode(packet: bytes, keyring: Keyring) -> Message:
     if len(packet) > MAX_PACKET:
         raise WireError(Reason.TOO_LONG, f"{len(packet)} bytes, at most {MAX_PACKET} are read")
     if packet.startswith(netstring.BEGIN):
-        signed, signature = netstring.split(packet)
-        verify(keyring, signature, signed)
-        message = netstring.read(signed)
+        message = netstring.read(verified(packet, keyring))
     elif packet.startswith(classic.BEGIN):
         lines, signature = classic.split(packet)
         verify(keyring, signature, classic.signed_text(lines))
@@ -88,8 +86,15 @@ def decode(packet: bytes, keyring: Keyring) -> Message:
     return message
 
 
-def _sealed(message: Message, keyring: Keyring) -> bytes:
-    signed = netstring.write(message)
+def verified(packet: bytes, keyring: Keyring) -> bytes:
+    """Return the signed part of a packet in netstring encoding; WireError if it is not genuine."""
+    signed, signature = netstring.split(packet)
+    verify(keyring, signature, signed)
+    return signed
+
+
+def sealed(signed: bytes, keyring: Keyring) -> bytes:
+    """Return a message in netstring encoding with its trailing signature; ValueError: too long."""
     return _bounded(signed + netstring.seal(sign(keyring, signed)))
 
 

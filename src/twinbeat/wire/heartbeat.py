@@ -97,8 +97,7 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
     lease_us = -(-beat.lease // US)
     fields.append(("tb", f"{beat.version} {beat.life.token:016x} {lease_us}"))
     if beat.acks:
-        acks = [_write_ack(node, ack) for node, ack in beat.acks.items()]
-        fields.append(("tb_ack", " ".join(acks)))
+        fields.append(("tb_ack", write_acks(beat.acks)))
     fields += write_groups(beat.groups)
     if beat.standby:
         fields.append(("tb_sby", _write_switches(beat.standby)))
@@ -117,6 +116,11 @@ def _add_ours(fields: list[Field], beat: Beat) -> None:
         fields.append(("tb_age", str(min(-(-beat.age // MS), MAX_AGE_MS))))
     if beat.pings is not None:
         fields.append(("tb_png", str(beat.pings)))
+
+
+def write_acks(acks: Mapping[NodeName, Ack]) -> str:
+    """Return the text of `tb_ack`."""
+    return " ".join([_write_ack(node, ack) for node, ack in acks.items()])
 
 
 def _write_ack(node: NodeName, ack: Ack) -> str:
@@ -152,25 +156,8 @@ def unpack(message: Message) -> Beat:
         raise WireError(Reason.MISSING_FIELD, "no field seq")
     said = _read_repeated(strings[2:])
     ours = said.version == PROTOCOL_VERSION
-    return Beat(
-        node=said.node,
-        life=said.life,
-        seq=hexadecimal(seq, "seq", least=1),
-        word=said.word,
-        deadtime=said.deadtime,
-        lease=said.lease,
-        version=said.version,
-        acks=_read_acks(acks) if ours and acks else {},
-        groups=said.groups,
-        standby=said.standby,
-        maintenance=said.maintenance,
-        unclean=said.unclean,
-        leaving=said.leaving,
-        digest=said.digest,
-        macs=said.macs,
-        age=said.age,
-        pings=said.pings,
-    )
+    number = hexadecimal(seq, "seq", least=1)
+    return said.again(number, read_acks(acks) if ours and acks else {})
 
 
 _REPEATED = (
@@ -246,7 +233,8 @@ def _read_tb(text: str) -> tuple[int, int, Duration]:
     return version, hexadecimal(parts[1], "token in tb"), lease
 
 
-def _read_acks(text: str) -> dict[NodeName, Ack]:
+def read_acks(text: str) -> dict[NodeName, Ack]:
+    """Read the text of `tb_ack`; WireError when it is not legal."""
     items = read_items(text, 5, MAX_NODES, "tb_ack")
     acks = {}
     for name, life, seq, hears, age in items:

@@ -10,9 +10,7 @@ is a message within a field. The signature is over the whole message, its last n
 """
 
 import re
-import struct
 from functools import lru_cache
-from typing import cast
 
 from .message import (
     MAX_DEPTH,
@@ -39,14 +37,14 @@ def write(message: Message) -> bytes:
     written = [
         _netstring(b"(2)%b=%b" % (name.encode(), write(value)))
         if isinstance(value, Message)
-        else _write_field(name, value)
+        else write_field(name, value)
         for name, value in message.fields
     ]
     return b"%b%b%b" % (BEGIN, b"".join(written), END)
 
 
 @lru_cache(maxsize=256)
-def _write_field(name: str, value: str | bytes | tuple[str, ...]) -> bytes:
+def write_field(name: str, value: str | bytes | tuple[str, ...]) -> bytes:
     """Write a field that is no struct. Twelve of a heartbeat's fifteen were in the last one too."""
     if isinstance(value, str):
         return _netstring(to_bytes(f"(0){name}={value}"))
@@ -93,27 +91,12 @@ def read(data: bytes, depth: int = 0) -> Message:
     """Read a message without its signature; `depth` is the number of structs around it."""
     if not (data.startswith(BEGIN) and data.endswith(END)):
         raise WireError(Reason.MALFORMED, "a message without its begin or end mark")
-    layout = _layouts.get(len(data)) if depth == 0 else None
-    if layout is not None:
-        known = list(map(_field, layout.unpack(data)))
-        if None not in known:
-            return Message(cast(list[Field], known))
     return Message(_walk(data, depth))
-
-
-_layouts: dict[int, struct.Struct] = {}
-"""How the last message of each length was cut into fields: the next one is, most of the time.
-
-A heartbeat is cut in one stroke, and most of its fields are known by their bytes: they stood in
-the last one as well. It makes reading one ten times as fast.
-"""
-_LAYOUTS_MAX = 64
 
 
 def _walk(data: bytes, depth: int) -> list[Field]:
     """Read the fields one after the other, each where the last one ends."""
     fields: list[Field] = []
-    sizes: list[int] = []
     at, end = len(BEGIN), len(data) - len(END)
     while at < end:
         if len(fields) == MAX_FIELDS:
@@ -127,45 +110,13 @@ def _walk(data: bytes, depth: int) -> list[Field]:
             raise WireError(Reason.MALFORMED, f"wrong length at byte {at}: {shown(data[at:end])}")
         body = data[start:stop]
         fields.append(_plain(body) or _struct(body, depth))
-        sizes.append(stop + 1 - at)
         at = stop + 1
-    if depth == 0:
-        if len(_layouts) >= _LAYOUTS_MAX:
-            _layouts.clear()
-        cut = "".join(f"{size}s" for size in sizes)
-        _layouts[len(data)] = struct.Struct(f"{len(BEGIN)}x{cut}{len(END)}x")
     return fields
 
 
 def _length(digits: bytes) -> int | None:
     legal = digits.isdigit() and len(digits) <= LENGTH_DIGITS and not digits.startswith(b"0")
     return int(digits) if legal else None
-
-
-@lru_cache(maxsize=256)
-def _field(written: bytes) -> Field | None:
-    """Read a string or binary field as it was cut; None sends the reader on the walk.
-
-    Nothing else is to be known by its bytes: whoever a struct is given to can change it.
-    """
-    head, _, rest = written.partition(b"=")
-    size, kind, name = _head(head)
-    if size != len(written) or rest[-1:] != b",":
-        return None
-    raw = rest[:-1]
-    if kind == b"0":
-        return None if b"\0" in raw else (name, from_bytes(raw))
-    return (name, raw) if kind == b"1" else None
-
-
-@lru_cache(maxsize=256)
-def _head(head: bytes) -> tuple[int, bytes, str]:
-    """Read what stands before a field's value: its size as written, or 0, its kind and name."""
-    digits, _, typed = head.partition(b":")
-    length, typed_name = _length(digits), _typed_name(typed)
-    if length is None or typed_name is None:
-        return 0, b"", ""
-    return len(digits) + 1 + length + 1, *typed_name
 
 
 def _plain(body: bytes) -> Field | None:
