@@ -11,10 +11,17 @@ from typing import Self, TypeVar
 from core_beats import WEB
 from core_models import LINK, model
 
-from twinbeat.core.beat import Ack, Beat, Custody, GroupView, Life
+from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Custody, GroupView, Life
 from twinbeat.core.effects import ClearGroup, Effect, Record, What
 from twinbeat.core.engine import Engine
-from twinbeat.core.events import BeatReceived, Event, GroupStopped, Started, TimePassed
+from twinbeat.core.events import (
+    BeatReceived,
+    Event,
+    GroupFound,
+    GroupStopped,
+    Started,
+    TimePassed,
+)
 from twinbeat.core.model import ClusterModel, Proof
 from twinbeat.core.units import MS, SECOND, GroupName, Instant, NodeName
 
@@ -34,16 +41,22 @@ def configured(
 
 
 class Solo:
-    """An engine, the clock it is told, and everything it has ordered."""
+    """An engine, the clock it is told, and everything it has ordered.
 
-    def __init__(self, cluster: ClusterModel, node: NodeName = HERE) -> None:
+    At its start nothing of a group is found running, or, with `found`, all of it.
+    """
+
+    def __init__(
+        self, cluster: ClusterModel, node: NodeName = HERE, *, found: bool = False
+    ) -> None:
         self.now = 0
         self.engine = Engine(cluster, node, MINE, Instant(START))
         self.effects: list[tuple[int, Effect]] = []
         self._seqs: dict[tuple[NodeName, Life], int] = {}
         self.tell(Started())
         for clear in self.ordered(ClearGroup):
-            self.tell(GroupStopped(clear.op, clear.spec.name))
+            outcome = GroupFound if found and clear.adopt else GroupStopped
+            self.tell(outcome(clear.op, clear.spec.name))
 
     def tell(self, event: Event) -> list[Effect]:
         """Tell a fact now and return what is ordered."""
@@ -60,6 +73,7 @@ class Solo:
         hears: tuple[NodeName, ...] = (),
         unclean: frozenset[tuple[GroupName, NodeName]] = frozenset(),
         leaving: bool = False,
+        version: int = PROTOCOL_VERSION,
     ) -> list[Effect]:
         """Let a peer say its custody of web, in its next beat."""
         seq = self._seqs[node, life] = self._seqs.get((node, life), 0) + 1
@@ -70,7 +84,7 @@ class Solo:
         beat = Beat(
             node=node, life=life, seq=seq, deadtime=timing.deadtime, lease=timing.lease,
             acks=acks, groups=views, unclean=unclean, leaving=leaving,
-            digest=self.engine.model.digest,
+            digest=self.engine.model.digest, version=version,
         )  # fmt: skip
         return self.tell(BeatReceived(beat, LINK))
 

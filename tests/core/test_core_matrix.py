@@ -94,6 +94,9 @@ class Bench:
 def bench(state: Custody) -> Bench:
     """Return a group that came to a state by the way it would come there."""
     it = Bench()
+    if state is Custody.ADOPTING:
+        it.obey(it.group.found(it.op)).step().effects.clear()
+        return it
     path: dict[Custody, Callable[[], object]] = {
         Custody.UNKNOWN: lambda: it,
         Custody.STOPPED: lambda: it.obey(it.group.stopped(it.op)),
@@ -164,6 +167,8 @@ STIMULI: dict[str, Callable[[Bench], object]] = {
     "holder heard": lambda it: it.hear(Custody.STOPPING).step(),
     "stronger owner heard": lambda it: it.hear(Custody.HELD, 9).step(THERE),
     "weaker owner heard": lambda it: it.hear(Custody.HELD, 0).step(),
+    "weaker finder heard": lambda it: it.hear(Custody.ADOPTING, 0).step(),
+    "stronger finder heard": lambda it: it.hear(Custody.ADOPTING, 9).step(THERE),
     "placed there, it wants": lambda it: it.hear(want=True).step(THERE),
     "placed there, not wanted": lambda it: it.hear().step(THERE),
     "placed nowhere": lambda it: it.step(None),
@@ -172,6 +177,7 @@ STIMULI: dict[str, Callable[[Bench], object]] = {
     "other resources configured": other_resources,
     "agent done": done,
     "agent failed": failed,
+    "all of it found running": lambda it: it.obey(it.group.found(it.op)),
     "outcome of an old order": lambda it: it.obey(it.group.started(0, it.now)),
     "resource found dead": found_dead,
     "resource found dead too often": found_dead_too_often,

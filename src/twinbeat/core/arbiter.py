@@ -166,7 +166,7 @@ class Arbitration(PeerProof):
         for wish in wishes:
             if wish.ready:
                 self._take(wish.group, now, out)
-            for node in wish.doubts if wish.custody is Custody.CLAIMING else ():
+            for node in wish.doubts if wish.custody.claims else ():
                 self._depose(self._members.peers[node], now, out)
             self._give_back(wish, now, out)
 

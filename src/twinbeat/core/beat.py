@@ -17,6 +17,8 @@ class Custody(StrEnum):
     UNKNOWN = "unknown"
     STOPPED = "stopped"
     CLAIMING = "claiming"
+    ADOPTING = "adopting"
+    """It ran here when this life began, and is claimed while it runs on, its addresses silent."""
     STARTING = "starting"
     HELD = "held"
     STOPPING = "stopping"
@@ -25,6 +27,8 @@ class Custody(StrEnum):
     def __init__(self, word: str) -> None:
         self.holds = word not in ("stopped", "claiming")
         """Whether anything of the group may be running there: nobody else may start it."""
+        self.claims = word in ("claiming", "adopting")
+        """Whether the node asks its peers to let it start the group."""
         self.owns = word in ("starting", "held")
         """Whether the node starts or serves the group (what two owners compare when they meet)."""
 

@@ -6,13 +6,13 @@ Everything here is read from this node's present beliefs; `placement` itself kno
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import orders
+from . import orders, ties
 from .beat import Bar, Custody, Switch
 from .group import Group
 from .liveness import Liveness
 from .membership import Membership
 from .placement import Candidate, Placement, place
-from .units import Duration, Instant, NodeName, readable
+from .units import Duration, GroupName, Instant, NodeName, readable
 
 _BARRED_BY = {
     Liveness.UNHEARD: "not heard yet",
@@ -32,6 +32,7 @@ class Beliefs:
     maintenance: Mapping[NodeName, Switch]
     leaving: bool
     now: Instant
+    groups: Mapping[GroupName, Group]
 
 
 def placed(group: Group, beliefs: Beliefs) -> Placement:
@@ -39,11 +40,14 @@ def placed(group: Group, beliefs: Beliefs) -> Placement:
     owner = present_owner(group, beliefs.members)
     frozen = orders.frozen(beliefs.maintenance, owner or group.last_owner)
     candidates = {node: candidate(group, node, beliefs, owner) for node in group.spec.nodes}
+    at = None if owner is None else candidates.get(owner)
+    if frozen is None and (owner is None or (at is not None and at.barred is None)):
+        frozen = ties.waits(group, beliefs.groups, beliefs.members)
     return place(group.spec, candidates, owner, group.pin, frozen)
 
 
 def present_owner(group: Group, members: Membership) -> NodeName | None:
-    """Return the node that starts or serves a group, or else the one that is stopping it."""
+    """Return the node that starts or serves a group, or else stops it, or else has found it."""
     if group.custody.owns:
         return members.me
     if (peer := members.owner(group.name)) is not None:
@@ -53,7 +57,15 @@ def present_owner(group: Group, members: Membership) -> NodeName | None:
     for other in members:
         if other.heard and other.custody(group.name) is Custody.STOPPING:
             return other.node
-    return None
+    return _finder(group, members)
+
+
+def _finder(group: Group, members: Membership) -> NodeName | None:
+    """Return the node with the strongest claim of those that found the group running."""
+    views = {peer.node: view for peer in members if peer.heard and (view := peer.view(group.name))}
+    views[members.me] = group.view()
+    found = [node for node, view in views.items() if view.custody is Custody.ADOPTING]
+    return max(found, key=lambda node: views[node].strength(node), default=None)
 
 
 def void_pin(group: Group, beliefs: Beliefs) -> str | None:
@@ -101,6 +113,8 @@ def candidate(
         barred = "in standby"
     elif orders.is_on(beliefs.maintenance, node):
         barred = "in maintenance"
+    elif barred is None:
+        barred = ties.bar(group, node, beliefs.groups, members)
     here_for = Duration(beliefs.now - since)
     outside, unsure = members.connectivity, Duration(0)
     if owner is not None and owner != node:

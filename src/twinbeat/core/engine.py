@@ -7,7 +7,7 @@ that may take long. `next_deadline()` is the only timer. `status(now)` is the on
 
 from collections.abc import Mapping
 
-from . import candidates, facts, orders
+from . import candidates, facts, orders, ties
 from .beat import Custody, Life, Switch
 from .candidates import Beliefs
 from .compose import compose, public
@@ -58,7 +58,7 @@ class Engine:
         self.members = Membership(model, self.mine, now)
         self.standby: orders.Switches = dict(standby or {})
         self.maintenance: orders.Switches = dict(maintenance or {})
-        self.groups = {g.name: Group(g, me, self.next_op) for g in model.groups}
+        self.groups = ties.in_order({g.name: Group(g, me, self.next_op) for g in model.groups})
         self.placements: dict[GroupName, Placement] = {}
         self.leaving = False
         self.word = "init"
@@ -138,7 +138,8 @@ class Engine:
                 self._lift_void_pin(group, beliefs, out)
                 placement = self.placements[group.name] = candidates.placed(group, beliefs)
                 next_seq = self.mine.seq + 1
-                effects = group.step(World(now, self.members, placement, self.leaving, next_seq))
+                world = World(now, self.members, placement, self.leaving, next_seq, self.groups)
+                effects = group.step(world)
                 changed |= any(not isinstance(effect, Serve) for effect in effects)
                 out.extend(effects)
                 group.want = self._wants(group)
@@ -165,14 +166,14 @@ class Engine:
     def _waits(self, group: Group) -> bool:
         """Whether an acknowledgement or time alone may change what becomes of a group."""
         review = self.placements[group.name].review_in
-        return group.custody is Custody.CLAIMING or review is not None
+        return group.custody.claims or review is not None
 
     def candidate(self, group: Group, node: NodeName) -> Candidate:
         """Return what speaks against one node as a group's owner, by the present beliefs."""
         return candidates.candidate(group, node, self._beliefs(self._handled_at))
 
     def _beliefs(self, now: Instant) -> Beliefs:
-        return Beliefs(self.members, self.standby, self.maintenance, self.leaving, now)
+        return Beliefs(self.members, self.standby, self.maintenance, self.leaving, now, self.groups)
 
     def _wants(self, group: Group) -> bool:
         ready = group.custody in (Custody.STOPPED, Custody.CLAIMING) and not self.leaving

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import orders
+from . import adoption, orders, ties
 from .beat import Beat
 from .command import adopt, obey
 from .effects import Effect, Obey, Record, What
@@ -66,6 +66,8 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             _outcome(engine, name, lambda group: group.start_late(op), out)
         case GroupStopped(op, name):
             _outcome(engine, name, lambda group: group.stopped(op), out)
+        case GroupFound(op, name):
+            _outcome(engine, name, lambda group: group.found(op), out)
         case GroupStopFailed(op, name, resource, why):
             _outcome(engine, name, lambda group: group.stop_failed(op, resource, why), out)
         case ResourceLooked(name):
@@ -99,9 +101,6 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             return False
         case ShutdownRequested():
             _shut_down(engine, out)
-        case GroupFound():
-            engine.drop("stale outcome")
-            return False
         case command:
             out.extend(obey(engine, command))
     return True
@@ -111,9 +110,10 @@ def _start(engine: "Engine", out: list[Effect]) -> None:
     engine.word = "up"
     evidence = {"generation": engine.mine.life.generation, "nodes": list(engine.model.nodes)}
     out.append(Record(What.NODE_STARTED, "a new life begins", evidence=evidence))
+    standby = orders.is_on(engine.standby, engine.me)
     for group in engine.groups.values():
-        out.extend(group.clear())
-    if orders.is_on(engine.standby, engine.me):
+        out.extend(group.clear(adopt=not standby and adoption.may_adopt(group.spec, engine.me)))
+    if standby:
         out.append(Record(What.STANDBY_CHANGED, "it was left in standby", peer=engine.me,
                           evidence={"on": True}))  # fmt: skip
 
@@ -215,6 +215,7 @@ def _adopt(engine: "Engine", model: ClusterModel, now: Instant, out: list[Effect
         if name not in engine.groups:
             engine.groups[name] = Group(spec, engine.me, engine.next_op)
             out.extend(engine.groups[name].clear())
+    engine.groups = ties.in_order(engine.groups)
     out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
 
 

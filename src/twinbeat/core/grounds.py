@@ -1,13 +1,17 @@
 """Why a group may not be claimed now, and why one that is held is let go: in sentences."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import ties
+from .beat import Custody
 from .effects import Effect, Record, What
 from .liveness import Liveness
 from .membership import Membership
 from .placement import Placement
-from .units import Instant
+from .proofs import Wish
+from .units import GroupName, Instant
 
 if TYPE_CHECKING:
     from .group import Group
@@ -23,6 +27,8 @@ class World:
     leaving: bool
     next_seq: int
     """The sequence number of the beat that will tell of this step."""
+    groups: "Mapping[GroupName, Group]" = field(default_factory=dict)
+    """All groups of this node, in the order in which they are looked at."""
 
 
 def bar(group: "Group", world: World) -> str | None:
@@ -47,6 +53,21 @@ def bar_here(group: "Group", world: World) -> str | None:
     return world.members.proof.bar(group.name, world.now)
 
 
+def wish(group: "Group", world: World, *, ready: bool) -> Wish:
+    """Return what the group asks of the proof of death: who is in its way to this node."""
+    concerned = world.placement.node == group.me and (
+        group.custody is Custody.ADOPTING
+        or (not group.custody.holds and bar_here(group, world) is None)
+    )
+    doubts = world.members.in_doubt(group.name) if concerned else []
+    return Wish(
+        group=group.name,
+        custody=group.custody,
+        doubts=tuple(peer.node for peer in doubts),
+        ready=ready,
+    )
+
+
 def release_reason(group: "Group", world: World) -> str | None:
     """Return why the group is released now; another node must want it before it is let go."""
     placement = world.placement
@@ -56,8 +77,12 @@ def release_reason(group: "Group", world: World) -> str | None:
         return "the configuration no longer has it"
     if group.changed:
         return "its resources changed in the configuration"
+    if (deserted := ties.deserted(group, world.groups)) is not None:
+        return deserted
     if placement.node == group.me:
         return None
+    if (driven_out := ties.bar(group, group.me, world.groups, world.members)) is not None:
+        return f"{group.me} is {driven_out}"
     if placement.node is None:
         return "; ".join(placement.reasons)
     target = world.members.peers.get(placement.node)

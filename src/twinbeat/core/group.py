@@ -11,6 +11,7 @@ level, from what the world looks like now; no step depends on which message came
 
 from collections.abc import Callable
 
+from . import adoption
 from .beat import Custody, GroupView, Pin
 from .claim import answer, right_until, why_claimed
 from .effects import (
@@ -24,13 +25,14 @@ from .effects import (
     What,
 )
 from .events import GroupRestartFailed, ResourceLooked
-from .grounds import World, bar, bar_here, homeless, release_reason
+from .grounds import World, bar, homeless, release_reason, wish
 from .meeting import Meeting
 from .membership import Membership
 from .model import GroupSpec
 from .proofs import Wish
 from .recovery import Recovery
 from .serving import Serving
+from .ties import first_to_leave, first_to_stop
 from .units import GroupName, Instant, NodeName
 
 
@@ -53,6 +55,8 @@ class Group:
         """Whether it was told that no node can run it."""
         self.bars_heard: dict[NodeName, Instant] = {}
         """When a peer was first heard to be barred, of those that are."""
+        self.departing: str | None = None
+        """Why it is to be released as soon as the groups that need it here have stopped."""
         self.waiting: tuple[str, ...] = ()
         """What a claim still waits for."""
         self.wish = Wish(group=spec.name, custody=Custody.UNKNOWN)
@@ -61,7 +65,10 @@ class Group:
         self.cause = ""
         self._next_op = next_op
         self._op = 0
-        self._claim_seq = 0
+        self.claim_seq = 0
+        """The number of the first beat that carries the claim; 0: it is not claimed yet."""
+        self._found = False
+        """Whether it ran here before it was started."""
         self._ready = False
         """Whether the claim waits for nothing but a third party's word."""
         self._gentle = False
@@ -99,12 +106,15 @@ class Group:
 
     # Orders that come from outside the step.
 
-    def clear(self) -> list[Effect]:
-        """Probe and stop whatever runs: at the start of a life, or for an operator's clean-up."""
+    def clear(self, *, adopt: bool = False) -> list[Effect]:
+        """Probe and stop whatever runs, at the start of a life or for an operator's clean-up.
+
+        With `adopt` it runs on when all of it does.
+        """
         if self.custody is not Custody.UNCLEAN:
             self.custody = Custody.UNKNOWN
         self._op = self._next_op()
-        return [ClearGroup(self._op, self.spec)]
+        return [ClearGroup(self._op, self.spec, adopt)]
 
     def respec(self, spec: GroupSpec) -> None:
         """Take over a changed configuration; other resources make a running group stop first."""
@@ -120,11 +130,19 @@ class Group:
 
     # Outcomes of orders.
 
+    def found(self, op: int) -> list[Effect] | None:
+        """All of it but the addresses ran here before this life; None when the outcome is stale."""
+        if op != self._op or self.custody is not Custody.UNKNOWN:
+            return None
+        self.custody, self.claim_seq, self._found = Custody.ADOPTING, 0, True
+        self.cause = adoption.CAUSE
+        return [Record(What.GROUP_FOUND, adoption.FOUND, self.name, None, {"adopted": True})]
+
     def started(self, op: int, now: Instant) -> list[Effect] | None:
         """Every resource runs; None when the outcome is stale (so for all outcomes)."""
         if op != self._op or self.custody is not Custody.STARTING:
             return None
-        self.custody = Custody.HELD
+        self.custody, self._found = Custody.HELD, False
         self.recovery.started(now)
         evidence = {"from": self.last_owner, "cause": self.cause, "term": self.term}
         self.last_owner = self.me
@@ -144,7 +162,8 @@ class Group:
         self.custody = Custody.STOPPED
         self.serving.end()
         why = "this node was away before it could start it: the right to it has lapsed"
-        return [Silence(self.name), Record(What.GROUP_CLAIM_ENDED, why, self.name)]
+        left = self.clear() if self._found else []
+        return [Silence(self.name), *left, Record(What.GROUP_CLAIM_ENDED, why, self.name)]
 
     def looked(self, look: ResourceLooked, now: Instant) -> list[Effect] | None:
         """A resource of the held group was looked at."""
@@ -178,7 +197,7 @@ class Group:
         clearing = self.custody in (Custody.UNKNOWN, Custody.UNCLEAN)
         if op != self._op or not (clearing or self.custody is Custody.STOPPING):
             return None
-        self.custody = Custody.STOPPED
+        self.custody, self._found = Custody.STOPPED, False
         self.serving.end()
         if self._respec is not None:
             self._adopt(self._respec)
@@ -209,14 +228,7 @@ class Group:
         """Do what the world asks for now; nothing when nothing changed."""
         self._ready = False
         out = [*self._step(world), *homeless(self, world)]
-        concerned = not self.custody.holds and bar_here(self, world) is None
-        doubts = world.members.in_doubt(self.name) if concerned else []
-        self.wish = Wish(
-            group=self.name,
-            custody=self.custody,
-            doubts=tuple(peer.node for peer in doubts),
-            ready=self._ready,
-        )
+        self.wish = wish(self, world, ready=self._ready)
         return out
 
     def _step(self, world: World) -> list[Effect]:
@@ -225,6 +237,8 @@ class Group:
                 return self._consider_claim(world)
             case Custody.CLAIMING:
                 return self._claim(world)
+            case Custody.ADOPTING:
+                return adoption.step(self, world)
             case Custody.STARTING:
                 out = self._meet(world)
                 return out + self._serve(world) if self.custody is Custody.STARTING else out
@@ -256,26 +270,40 @@ class Group:
         if why is not None:
             self.waiting = (why,) if world.placement.node == self.me else ()
             return []
-        views = [peer.view(self.name) for peer in world.members]
-        seen = [view.term for view in views if view is not None]
-        self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen)
-        world.members.proof.claim(self.name, self.term)
-        self.custody, self._claim_seq = Custody.CLAIMING, world.next_seq
+        self.begin_claim(world)
+        self.custody = Custody.CLAIMING
         because = world.placement.reasons
         self.cause = why_claimed(self.name, self.last_owner, because, world.members, world.now)
         evidence = {"term": self.term, "from": self.last_owner}
         told = Record(What.GROUP_CLAIMING, self.cause, self.name, None, evidence)
         return [told, *self._claim(world)]
 
+    def begin_claim(self, world: World) -> None:
+        """Publish a claim that is stronger than whatever was heard of the group."""
+        views = [peer.view(self.name) for peer in world.members]
+        seen = [view.term for view in views if view is not None]
+        self.term = 1 + max(self.term, world.members.proof.term(self.name), *seen)
+        world.members.proof.claim(self.name, self.term)
+        self.claim_seq = world.next_seq
+
     def _claim(self, world: World) -> list[Effect]:
+        """Start when the right is complete, unless the claim has ended."""
+        ended = bar(self, world) or world.members.proof.void(self.name)
+        if ended is None:
+            return self.start(world)
+        self.custody, self.waiting = Custody.STOPPED, ()
+        return [Record(What.GROUP_CLAIM_ENDED, ended, self.name)]
+
+    def start(self, world: World) -> list[Effect]:
         """Start when the right is complete; else say what it waits for."""
         members = world.members
-        if (ended := bar(self, world) or members.proof.void(self.name)) is not None:
-            self.custody, self.waiting = Custody.STOPPED, ()
-            return [Record(What.GROUP_CLAIM_ENDED, ended, self.name)]
-        name, mine, seq = self.name, self.view(), self._claim_seq
+        name, mine, seq = self.name, self.view(), self.claim_seq
         answers = {p.node: answer(p, name, mine, seq, members, world.now) for p in members}
-        self.waiting = tuple(why for given, why in answers.values() if not given)
+        behind = first_to_leave(self, world.groups)
+        self.waiting = (
+            *(why for given, why in answers.values() if not given),
+            *(f"{group} leaves first, for it never runs beside it" for group in behind),
+        )
         if not self.waiting and (why := members.proof.refusal(self.name)) is not None:
             self._ready, self.waiting = True, (why,)
         if self.waiting:
@@ -295,8 +323,10 @@ class Group:
         out = self._meet(world)
         if self.custody is not Custody.HELD:
             return out
-        reason = release_reason(self, world)
-        if reason is None:
+        self.departing = reason = release_reason(self, world)
+        behind = first_to_stop(self, world.groups) if reason is not None else []
+        self.waiting = tuple(f"{group} stops first, for it needs it" for group in behind)
+        if reason is None or behind:
             return out + self._serve(world)
         self._stop(world.now, gentle=True)
         evidence = {"to": world.placement.node}
@@ -359,4 +389,5 @@ class Group:
 
     def _stop(self, now: Instant, *, gentle: bool) -> None:
         self.custody, self._op, self._gentle = Custody.STOPPING, self._next_op(), gentle
+        self.departing, self.waiting = None, ()
         self.recovery.ended(now)

@@ -147,13 +147,16 @@ class Membership:
             if silent_everywhere(peer, self).proven and not self.proof.judge(peer, group).proven
         ]
 
-    def holder(self, group: GroupName) -> PeerWatch | None:
-        """Return a peer whose newest beat holds the group and which still speaks for itself."""
+    def holders(self, group: GroupName) -> Iterator[PeerWatch]:
+        """Yield the peers whose newest beat holds it and which still speak for themselves."""
         for peer in self:
             gone = peer.liveness is Liveness.LEFT or silent_everywhere(peer, self).proven
             if peer.custody(group).holds and not gone:
-                return peer
-        return None
+                yield peer
+
+    def holder(self, group: GroupName) -> PeerWatch | None:
+        """Return one of them, or None."""
+        return next(self.holders(group), None)
 
     def owner(self, group: GroupName) -> PeerWatch | None:
         """Return the strongest peer that is heard to start or serve the group."""

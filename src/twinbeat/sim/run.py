@@ -42,7 +42,7 @@ WAIT_MAX = 300 * SECOND
 SLOWEST = 100
 """... and so many times as long as agents usually take: an order that began slowly goes on so."""
 
-_UNDER_WAY = (Custody.UNKNOWN, Custody.STARTING, Custody.STOPPING)
+_UNDER_WAY = (Custody.UNKNOWN, Custody.ADOPTING, Custody.STARTING, Custody.STOPPING)
 """What agents are busy with."""
 
 

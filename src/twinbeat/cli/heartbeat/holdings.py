@@ -5,7 +5,7 @@ A group is local to its preferred owner and foreign to every other node.
 
 from twinbeat.control.shapes import GroupShape, StatusShape
 
-UNSETTLED = frozenset({"unknown", "claiming", "starting", "stopping", "unclean"})
+UNSETTLED = frozenset({"unknown", "claiming", "adopting", "starting", "stopping", "unclean"})
 """States of a group that must change before anybody can say who has it."""
 
 
