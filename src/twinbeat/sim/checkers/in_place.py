@@ -58,6 +58,8 @@ class _Cared:
     """What must be restarted for it, at least."""
     stuck: bool = False
     """Whether that was a stop that failed: nothing is tried again then."""
+    doubtful: bool = False
+    """Whether a bad look came, since the last start, where it need not count."""
     unheeded: bool = False
     """Whether a restart has failed where nothing more may be begun."""
 
@@ -84,13 +86,14 @@ class InPlace(Checker):
         match event:
             case GroupStarted(_, group):
                 self._of(node, group).looks.clear()
+                self._of(node, group).doubtful = False
             case GroupStartFailed(_, group):
                 self._fail(node, group, "it did not start")
             case GroupRestarted(_, group):
                 cared = self._of(node, group)
                 for name in cared.restarting:
                     cared.looks.pop(name, None)
-                cared.restarting = ()
+                cared.restarting, cared.doubtful = (), False
             case GroupRestartFailed(_, group, _, _, stuck):
                 if self._of(node, group).restarting:
                     self._of(node, group).stuck = stuck
@@ -142,8 +145,7 @@ class InPlace(Checker):
             looks.bad, looks.good = 0, looks.good + 1
             looks.sound |= looks.good >= resource.rise
             return
-        if self._unheeded(node, look.group):
-            return
+        cared.doubtful |= self._unheeded(node, look.group)
         unproven = not looks.bad and not looks.sound
         looks.bad, looks.good, looks.sound = looks.bad + 1, 0, False
         if look.sure or unproven or looks.bad >= resource.fall:
@@ -162,15 +164,19 @@ class InPlace(Checker):
 
         def look() -> None:
             if cared.failure and cared.held and node.daemon is daemon:
-                self.complain(f"{group} on {node.name}: {failure}, and nothing is done about it")
+                if not (cared.doubtful or cared.unheeded):
+                    self.complain(
+                        f"{group} on {node.name}: {failure}, and nothing is done about it"
+                    )
                 cared.failure = ""
 
         self.world.at(Instant(self.world.now + 1), look)
 
     def _unheeded(self, node: Node, group: GroupName) -> bool:
-        """Whether a bad look counts for nothing now: in maintenance, and where nothing is served.
+        """Whether a bad look need not count now: in maintenance, and where nothing is served.
 
-        Who is in the dark may have a successor. An address that has ended is dark by itself.
+        Who is in the dark may have a successor. Of an address that has ended no lease is renewed,
+        though it may be: then the look may count as well.
         """
         said = self.hearing.sent_by(node.name)
         people = said is not None and orders.frozen(said.maintenance, node.name) is not None
@@ -182,7 +188,8 @@ class InPlace(Checker):
         cared, spec = self._of(node, group), node.model.group(group)
         where = f"{', '.join(resources)} of {group} on {node.name}"
         if not cared.failure:
-            self.complain(f"{where} is restarted, and nothing has failed")
+            if not cared.doubtful:
+                self.complain(f"{where} is restarted, and nothing has failed")
         elif cared.stuck:
             self.complain(f"{where} is restarted, and did not stop")
         elif missing := cared.must - set(resources):
@@ -199,7 +206,8 @@ class InPlace(Checker):
         cared, spec = self._of(node, group), node.model.group(group)
         tried, most = len(cared.attempts), spec.recovery.restarts if spec else 0
         if not cared.failure:
-            self.complain(f"{group} is given up on {node.name}, and nothing has failed there")
+            if not cared.doubtful:
+                self.complain(f"{group} is given up on {node.name}, and nothing has failed there")
         elif cared.held and not (cared.stuck or cared.unheeded) and tried < most:
             self.complain(f"{group} is given up on {node.name} after {tried} of {most} restarts")
         cared.attempts.clear()
