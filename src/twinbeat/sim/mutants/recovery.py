@@ -97,15 +97,15 @@ def _sound_from_the_start(real: Callable[[Health], None]) -> Callable[[Health], 
 
 
 def _told_as_success(_: Any) -> Any:
-    def restart_failed(self: Group, failure: GroupRestartFailed, now: Instant) -> Any:
+    def restart_failed(self: Group, failure: GroupRestartFailed, now: Instant, _: bool) -> Any:
         return self.restarted(failure.op, now)
 
     return restart_failed
 
 
 def _tried_again(real: Callable[..., Any]) -> Callable[..., Any]:
-    def restart_failed(self: Group, failure: GroupRestartFailed, now: Instant) -> Any:
-        return real(self, replace(failure, stuck=False), now)
+    def restart_failed(self: Group, failure: GroupRestartFailed, *rest: Any) -> Any:
+        return real(self, replace(failure, stuck=False), *rest)
 
     return restart_failed
 
