@@ -169,7 +169,7 @@ class _Span:
     def is_deed(self, entry: Entry) -> bool:
         """Whether the giver let go of the group in this entry, or somebody reached for it."""
         custody = _custody(entry) if entry.group == self.group else None
-        if custody in (None, Custody.UNKNOWN):
+        if custody in (None, Custody.UNKNOWN, Custody.ADOPTING):
             return False
         actor = _actor(entry)
         if actor == self.giver:
@@ -188,6 +188,11 @@ def _custody(entry: Entry) -> Custody | None:
         said = entry.evidence.get("custody")
         return next((custody for custody in Custody if custody == said), None)
     return DEEDS.get(entry.what)
+
+
+def _adopts(entry: Entry, group: GroupName) -> bool:
+    """Whether a peer says that it found the group running when its daemon started."""
+    return entry.group == group and _custody(entry) is Custody.ADOPTING
 
 
 def _last_span(entries: Sequence[Entry], group: GroupName) -> _Span | None:
@@ -283,6 +288,7 @@ def _chain(entries: Sequence[Entry], span: _Span) -> Iterator[Entry]:
         entry = entries[index]
         along = entry.what in ALONG and entry.group == span.group
         along |= entry.what in EXPLAINED and entry.group in span.others
+        along |= _adopts(entry, span.group)
         if along or span.is_deed(entry) or _tone(entry, span) is not None:
             yield entry
 
@@ -323,6 +329,8 @@ def _cause(chain: Sequence[Entry], span: _Span) -> str:
     said = chain[-1].evidence.get("cause") if chain[-1].what is What.GROUP_HELD else None
     if isinstance(said, str) and said:
         return said
+    if any(_adopts(entry, span.group) for entry in chain):
+        return f"it ran there already when the daemon of {span.taker} started"
     for what in CAUSES:
         for entry in chain:
             if entry.what is what and entry.group == span.group:
