@@ -100,6 +100,43 @@ async def story_of_nginx() -> Told:
         return told
 
 
+async def story_of_what_runs_already() -> Told:
+    """httpd runs when a daemon starts: its own of before, and one that somebody else started."""
+    async with Services(CALM, haresources="192.168.0.140 httpd") as lab:
+        await lab.boot()
+        first, second = lab.daemon(1), lab.daemon(2)
+        pid, again = pid_in(first.place.httpd), now()
+        await first.kill()
+        await first.start()
+        found = await lab.told(1, "group found", again)
+        await lab.told(1, "group held", again)
+        await lab.owner(1)
+        told: Told = {
+            "same_process": pid_in(first.place.httpd) == pid,
+            "found": [entry.get("evidence") for entry in found],
+            "client": await lab.client(again),
+            "second_started": "group starting" in journal(await second.entries_since(again)),
+        }
+
+        await second.stop(10)
+        await lab.inside(2, str(second.place.config / "resource.d" / "httpd"), "start")
+        foreign, begun = pid_in(second.place.httpd), now()
+        await second.start()
+        await lab.told(2, "node active", begun)
+
+        async def gone() -> bool:
+            return not Path(f"/proc/{foreign}").exists()
+
+        await lab.until(gone, "node2 stops what it found")
+        await lab.owner(1)
+        told["foreign"] = {
+            "there": foreign > 0,
+            "starts": "group starting" in journal(await second.entries_since(begun)),
+            "still": pid_in(first.place.httpd) == pid,
+        }
+        return told
+
+
 async def story_of_apache() -> Told:
     """Heartbeat's line for apache in haresources: a worker dies, then the main process."""
 
@@ -351,6 +388,7 @@ STORIES: dict[str, Callable[[], Coroutine[Any, Any, Told]]] = {
     "nginx": story_of_nginx,
     "database": story_of_a_database,
     "apache": story_of_apache,
+    "runs-already": story_of_what_runs_already,
     "hang": story_of_a_hang,
     "full-disk": story_of_a_full_disk,
     "missing": story_of_a_missing_program,

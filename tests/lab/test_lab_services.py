@@ -95,6 +95,20 @@ def test_one_death_too_many_moves_the_group_and_bars_the_node_until_it_is_cleare
     assert told["cleared"] == {}
 
 
+def test_a_daemon_that_returns_adopts_what_runs(story: Story) -> None:
+    told = story("runs-already")
+    assert told["same_process"]
+    assert [each["adopted"] for each in told["found"]] == [True]
+    assert not told["second_started"]
+    assert told["client"]["page_ms"] < 20_000, "less than the deadtime"
+
+
+def test_what_somebody_else_started_is_stopped_where_another_node_owns_the_group(
+    story: Story,
+) -> None:
+    assert story("runs-already")["foreign"] == {"there": True, "starts": False, "still": True}
+
+
 def test_looks_that_hang_are_counted_and_delay_no_heartbeat(story: Story) -> None:
     told = story("hang")
     assert [look["resource"] for look in told["looks"]] == ["heartbeat:apache"], "the first of two"
