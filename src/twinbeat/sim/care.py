@@ -101,7 +101,7 @@ def draw_care(chance: Chance, timing: Timing) -> Care:
             window=Duration(random.choice((20, 60, 600)) * SECOND),
             expiry=Duration(expiry * timing.deadtime),
         ),
-        relation="",
+        relation=random.choice((*(5 * ("",)), *WAYS)),
         waits=random.randrange(2) == 0 and expiry <= 2,
     )
 

@@ -3,12 +3,12 @@
 Nothing in the product knows of them. `twinbeat sim --mutant NAME` plays one.
 """
 
-from . import arbiter, custody, fence, orders, recovery, serving, silence
+from . import adoption, arbiter, custody, fence, orders, recovery, serving, silence
 from .base import Mutant
 
 _ALL = (
     *silence.MUTANTS, *custody.MUTANTS, *serving.MUTANTS, *orders.MUTANTS, *fence.MUTANTS,
-    *arbiter.MUTANTS, *recovery.MUTANTS,
+    *arbiter.MUTANTS, *recovery.MUTANTS, *adoption.MUTANTS,
 )  # fmt: skip
 
 MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}
