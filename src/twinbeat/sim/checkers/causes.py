@@ -7,6 +7,7 @@ last beat taken in before it. What a fencing device does is a deed of its own. A
 it has ended and the group has run in one place ever since for longer than any consequence takes.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,6 +60,8 @@ class Causes(Checker):
         """Who ordered whose fencing since a device cut that one's power last."""
         self._struck: dict[NodeName, Instant] = {}
         """When a fault hit a machine last."""
+        self._starts = Counter[GroupName]()
+        """How often a group was started."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
         self._released_to: dict[GroupName, object] = {}
@@ -110,6 +113,7 @@ class Causes(Checker):
             if self._phase is not Phase.SETTLING:
                 self._judge(node, record.group)
             self._started_by[record.group] = node.name
+            self._starts[record.group] += 1
             self._released_to.pop(record.group, None)
         elif record.what is What.GROUP_STOPPING:
             self._released_to[record.group] = record.evidence.get("to")
@@ -155,6 +159,9 @@ class Causes(Checker):
             fits = cause.fault is None or move.fits(cause.fault)
             if fits and not self._void(cause, node, move.group):
                 possible += [(number, *use) for use in self._uses(cause, node, move)]
+        spec = node.model.group(move.group)
+        for other in (*spec.after, *spec.beside) if spec else ():  # It goes along with that.
+            possible.append((-1, move.group, other, self._starts[other]))
         self._possible.append(possible)
         return self._find_use(len(self._possible) - 1, set())
 
