@@ -83,9 +83,9 @@ def _strength_without_term(view: GroupView, node: NodeName) -> tuple[int, int, t
     return (0, -view.rank, (*(-ord(c) for c in node), 1))
 
 
-def _says_stopped(real: Callable[[Group], list[Effect]]) -> Callable[[Group], list[Effect]]:
-    def clear(self: Group) -> list[Effect]:
-        effects = real(self)
+def _says_stopped(real: Callable[..., list[Effect]]) -> Callable[..., list[Effect]]:
+    def clear(self: Group, **how: Any) -> list[Effect]:
+        effects = real(self, **how)
         self.custody = Custody.STOPPED
         return effects
 
