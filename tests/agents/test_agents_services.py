@@ -87,6 +87,7 @@ def test_apache_lives_without_a_worker_and_not_without_its_parent(
 def test_apache_with_a_broken_configuration_waits_for_ever_and_is_killed(
     bench: OcfBench, here: Path
 ) -> None:
+    page(here, "here")
     parameters = apache(here, f"127.0.0.1:{free_port()}")
     agent = bench.agent("heartbeat:apache", start=2.5, given=parameters)
     with (here / "apache.conf").open("a") as file:
@@ -111,6 +112,17 @@ def test_nginx_lives_without_a_worker_and_not_without_its_master(
         assert found(agent) is Found.STOPPED
     finally:
         run(agent.stop())
+
+
+def test_an_agent_tells_its_reasons_to_its_caller_and_to_no_log_file(
+    bench: OcfBench, here: Path
+) -> None:
+    variables = {"HA_LOGFILE": str(here / "log"), "HA_LOGFACILITY": "local0"}
+    given = nginx(here, "127.0.0.1:nonsense")
+    agent = bench.agent("heartbeat:nginx", variables, given=given)
+    with pytest.raises(AgentError, match=r"did not start: .*127\.0\.0\.1:nonsense"):
+        run(agent.start())
+    assert not (here / "log").exists()
 
 
 @pytest.fixture

@@ -32,6 +32,9 @@ DESCRIBE_LIMIT = 10.0
 _PIDFILES = ("pidfile", "pid")
 """Parameters by which agents are told where a pidfile is, or say where they put it."""
 _REASON = "ocf-exit-reason:"
+_ELSEWHERE = frozenset({"HA_LOGFILE", "HA_DEBUGLOG", "HA_LOGFACILITY"})
+"""Variables by which Heartbeat's scripts find the log. The package's agents that find them write
+there what went wrong, and say nothing to whoever called."""
 _RUNNING = frozenset({0, RUNNING_PROMOTED, 190, 191})
 _ANY_INTERVAL = Duration(10 * SECOND)
 """An interval of zero tells an agent that it is probed, so a held resource is told another."""
@@ -51,7 +54,8 @@ class OcfAgent(ProgramAgent):
         least: Duration = Duration(0),
     ) -> None:
         """`least` is the shortest time for an action where the configuration says none."""
-        environment = {**environment, **program.environment, **_variables(spec)}
+        heard = {name: value for name, value in environment.items() if name not in _ELSEWHERE}
+        environment = {**heard, **program.environment, **_variables(spec)}
         super().__init__(spec, log, environment, turns, hear)
         self._program = program
         self._least = least
