@@ -147,7 +147,7 @@ async def watching(
     """
     costs: list[Figure] = []
     late = [Figure(f"beats later than {step} ms", "%") for step in STEPS]
-    late.append(Figure("99 of 100 are no later than", "ms", rival=Rival(UNWATCHED.title, 1.5)))
+    late.append(Figure("99 of 100 are no later than", "ms", rival=Rival(NOTHING.title, 1.5)))
     late.append(Figure("the latest", "ms"))
     late.append(Figure("beats", ""))
     for burden in burdens:
