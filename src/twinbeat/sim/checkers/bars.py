@@ -58,7 +58,7 @@ class Bars(Checker):
 
     def decided(self, node: Node, now: Instant, effects: Sequence[Effect]) -> None:
         """Follow failures, and judge starts."""
-        # What the journal tells of an operator comes last in the list, and is the cause of the rest.
+        # What the journal tells of an operator stands last, and is the cause of the rest.
         for effect in reversed(effects):
             match effect:
                 case StartGroup(_, GroupSpec(name=group)):
