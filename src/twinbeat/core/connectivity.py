@@ -106,6 +106,8 @@ class Connectivity:
 
     def next_deadline(self) -> Instant:
         """Return when silence or a difference next means something."""
+        if not self.watches and not self._pairs:
+            return NEVER  # It is asked after every event, and most clusters have no ping nodes.
         deadping, settling = self._model.timing.deadping, self._settling
         silent = [
             max(watch.since, self._awake) + deadping
