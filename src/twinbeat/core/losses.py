@@ -10,12 +10,12 @@ from .units import SECOND, Duration, Instant
 
 WITHIN = Duration(3600 * SECOND)
 """Losses of longer ago count no more."""
-MOST_FREE = 2
+MOST_FREE = 3
 """So many of them cost nothing."""
 SHORTEST = Duration(60 * SECOND)
 """What the first that counts costs; each further one doubles it, up to `WITHIN`."""
-_KEPT = 9
-"""The ninth brings the wait to its longest."""
+_KEPT = 10
+"""The tenth brings the wait to its longest."""
 
 
 def hold_down(lost: int) -> Duration:
