@@ -90,7 +90,7 @@ def test_one_direction_alone_excuses_nobody(direction: str) -> None:
 
 
 def test_a_partition_excuses_nobody_once_the_weaker_heard_the_stronger() -> None:
-    with MUTANTS["no-tie-break"].applied():
+    with MUTANTS["no-tie-break"].applied(), MUTANTS["lease-never-cut-short"].applied():
         stage = Stage()
         stage.cut("12", "21")
         stage.run(3000)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import sim_arbiter
+import sim_lease
 import sim_outside
 import sim_recovery
 from sim_runs import NODE1, NODE2, calm
@@ -30,7 +31,7 @@ from twinbeat.sim.hands import WriteLease
 from twinbeat.sim.mutants import MUTANTS
 from twinbeat.sim.options import model_of
 
-OTHERS = (sim_arbiter, sim_outside, sim_recovery)
+OTHERS = (sim_arbiter, sim_lease, sim_outside, sim_recovery)
 """Modules with further schedules."""
 
 # Silence.

@@ -175,11 +175,14 @@ def _unheeded(engine: "Engine", name: GroupName, now: Instant) -> str | None:
 
     Bad looks come again and again, so what failed is mended when that is over. In maintenance
     people start and stop it; and where this node may not serve the group, a successor may run it.
+    A lease that was not cut short is a right until it ends, whoever is heard again meanwhile.
     """
     if orders.frozen(engine.maintenance, engine.me) is not None:
         return "look in maintenance"
     group = engine.groups.get(name)
-    if group is None or engine.members.renewable_until(name, group.view(), now) > now:
+    if group is None or group.serving.until > now:
+        return None
+    if engine.members.renewable_until(name, group.view(), now) > now:
         return None
     return "look in the dark"
 

@@ -87,8 +87,9 @@ class Move:
             return self.node in fault.nodes
         if fault.kind is FaultKind.CLEAR:  # The same, on every node.
             return any(fault.size >= index for index in self.indices)
-        if self.because.startswith(FOUND):
-            return fault.kind in _STOPS and self.node in fault.nodes
+        if self.because.startswith(FOUND):  # Or who had taken it over could not keep it.
+            stopped = fault.kind in _STOPS and self.node in fault.nodes
+            return stopped or (fault.kind in _FAILURES and self._concerns(fault))
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
                 return any(silences(fault, peer, judge) for judge in self.judges)

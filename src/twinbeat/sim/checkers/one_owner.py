@@ -180,9 +180,15 @@ class OneOwner(Checker):
         )
 
     def _entitled(self, group: GroupName, earlier: Node, later: Node) -> bool:
+        """Whether both had lost each other; the earlier one has, until it hears the later again.
+
+        Then its lease is cut short to what the later acknowledged, and that had lost everything.
+        """
         if (later.name, group, earlier.name) not in self._lost_all:
             return False
         alone = self.hearing.alone_at(earlier, later.name)
+        if self.hearing.last_of(earlier.name, later.name) > alone:
+            return False
         return self.world.now - alone <= earlier.model.timing.lease * 102 // 100
 
     def _expire(self, pair: _Pair, at: Instant) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from twinbeat.core import lease
-from twinbeat.core.beat import GroupView
+from twinbeat.core import lease, liveness
+from twinbeat.core.beat import Beat, GroupView
+from twinbeat.core.effects import Effect
 from twinbeat.core.liveness import OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Timing
-from twinbeat.core.units import Duration, GroupName, Instant
+from twinbeat.core.serving import Serving
+from twinbeat.core.units import LONG_AGO, Duration, GroupName, Instant
 from twinbeat.sim.hands import Hands, WriteLease
 
 from .base import Mutant, Patch
@@ -77,6 +79,24 @@ def _seq_of_the_last(
     return sending
 
 
+Renew = Callable[[Serving, Membership, GroupView, Instant], list[Effect]]
+
+
+def _only_longer(real: Renew) -> Renew:
+    def renew(self: Serving, members: Membership, mine: GroupView, now: Instant) -> list[Effect]:
+        until = members.renewable_until(self._group, mine, now)
+        return real(self, members, mine, now) if until > self.until else []
+
+    return renew
+
+
+def _as_heard(real: Callable[[Beat, Instant], Instant]) -> Callable[[Beat, Instant], Instant]:
+    def born_at(beat: Beat, now: Instant) -> Instant:
+        return LONG_AGO if real(beat, now) == LONG_AGO else now
+
+    return born_at
+
+
 MUTANTS = (
     Mutant(
         name="every-beat-counts",
@@ -113,5 +133,17 @@ MUTANTS = (
         name="acknowledged-later",
         breaks="an acknowledgement is dated by the beat after the one that it names",
         patches=(Patch(OwnBeats, "sending", _seq_of_the_last),),
+    ),
+    Mutant(
+        name="lease-never-cut-short",
+        breaks="a lease runs on though a peer is heard again whose acknowledgement is older",
+        patches=(Patch(Serving, "_renew", _only_longer),),
+        seeds=0,
+    ),
+    Mutant(
+        name="new-life-dated-by-hearing",
+        breaks="a peer's new life begins when its first beat comes through, however old that says",
+        patches=(Patch(liveness, "_born_at", _as_heard),),
+        seeds=0,
     ),
 )
