@@ -47,11 +47,13 @@ class Node:
         for leftover in self.place.web.glob("*.pid"):
             leftover.unlink()
         self.daemon.boot()
+        self.read_log()
         await topology.build_node(self.seat)
         self.powered = True
 
     async def power_off(self) -> None:
         """Destroy its namespace with every process, both cables first and at once."""
+        self.read_log()
         self.powered = False
         await topology.destroy_node(self.seat)
         await self.daemon.ended()
@@ -69,7 +71,11 @@ class Node:
             mark.unlink()
 
     def read_log(self) -> None:
-        """Take in the lines that were written to the log since the last call."""
+        """Take in the lines that were written to the log since the last call.
+
+        What a node writes that has no power is what its last instant looks like here, where its
+        interfaces go before its processes: a machine that loses power writes no such thing.
+        """
         try:
             if self.place.log.stat().st_size == self._read:
                 return
@@ -80,6 +86,8 @@ class Node:
             return
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
+        if not self.powered:
+            return
         for line in whole.decode(errors="backslashreplace").splitlines():
             found = LINE.match(line)
             level, text = found.groups() if found else ("", line)
