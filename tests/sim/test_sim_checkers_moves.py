@@ -22,6 +22,7 @@ from twinbeat.sim.mutants import MUTANTS
 from twinbeat.sim.mutants.base import Patch
 
 DEAD = "node1 is dead: nothing was heard of it for 1.00 s"
+FOUND = "all of it but its addresses ran here already; it is kept if nobody else has it"
 BACK = "node2 released it: failback to node1, the preferred owner"
 
 
@@ -245,6 +246,27 @@ def test_a_group_that_was_released_to_its_preferred_owner_is_a_failback() -> Non
     assert stage.said() == []
     stage.tell_start(stage.node2, "node1 released it: node2 is next")
     assert len(stage.said()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "nodes", "complaints"),
+    [
+        (FaultKind.POWER_OFF, (NODE2,), 0),
+        (FaultKind.RESOURCE_DIES, (NODE2,), 0),
+        (FaultKind.CUT_PAIR, (NODE1, NODE2), 0),
+        (FaultKind.RESOURCE_DIES, (NODE1,), 1),
+        (FaultKind.LEASE_LOST, (NODE2,), 1),
+    ],
+)
+def test_what_is_found_is_kept_only_when_who_took_it_over_lost_it(
+    kind: FaultKind, nodes: tuple[NodeName, ...], complaints: int
+) -> None:
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
+    stage.tell_start(stage.node2, DEAD)
+    stage.world.tell_injected(fault(kind, *nodes))
+    stage.tell_start(stage.node1, FOUND)
+    assert len(stage.said()) == complaints
 
 
 @pytest.mark.parametrize(("frozen", "complaints"), [(NODE2, 0), (NODE3, 1)])

@@ -61,11 +61,28 @@ def _ended(group: "Group", world: World) -> str | None:
     for peer in members:
         if peer.heard and peer.beat is not None and peer.beat.version == 0:
             return f"{peer.node} speaks Heartbeat only, and takes what starts for empty"
+    if (hopeless := _hopeless(group, world)) is not None:
+        return hopeless
     elsewhere = world.placement.node != group.me and members.all_known
     if elsewhere and not (
         world.placement.node is None and ties.comes(group, world.groups, members)
     ):
         return world.placement.reasons[0]
+    return None
+
+
+def _hopeless(group: "Group", world: World) -> str | None:
+    """Return why this node cannot claim for long what another one perhaps can, or None."""
+    proof = world.members.proof
+    unclean = [other.name for other in world.groups.values() if other.custody is Custody.UNCLEAN]
+    if proof.outlived() is not None and unclean:
+        what = ", ".join(unclean)
+        return f"the arbiter ended this life, and while {what} is unclean here none follows"
+    if not proof.away or group.pin.node == group.me:
+        return None
+    for node in group.spec.nodes[: group.rank]:
+        if (peer := world.members.peers.get(node)) is not None and peer.heard:
+            return f"the arbiter does not answer {group.me}, and may answer {node}"
     return None
 
 

@@ -227,6 +227,11 @@ class Arbitration(PeerProof):
         """Whether time alone may lead to a request."""
         return bool(self._idle)
 
+    @property
+    def away(self) -> bool:
+        """Whether it has been silent for longer than this node waits for it."""
+        return self._away
+
     def next_deadline(self) -> Instant:
         """Return when a request is given up, a record has stood still for long enough ..."""
         away = NEVER if self._away else self._answered_at + self._patience + 1

@@ -35,6 +35,9 @@ from .voice import Voice, may_leave
 
 _TICKS = (TimePassed, Started)
 
+_OVER = (Custody.STOPPED, Custody.ADOPTING)
+"""Of what a life has nothing running: what was found is of an earlier one, and not served."""
+
 _ROUNDS = 8
 """More rounds of placement and steps than any state needs to settle; a bound, not a limit."""
 
@@ -159,9 +162,10 @@ class Engine:
         proof = self.members.proof
         proof.step([group.wish for group in self.groups.values()], now, out)
         outlived = proof.outlived()
-        stopped = all(group.custody is Custody.STOPPED for group in self.groups.values())
-        if outlived is not None and stopped:
-            self.begin_anew(outlived, "the arbiter ended the last life, and all is stopped", out)
+        over = all(group.custody in _OVER for group in self.groups.values())
+        if outlived is not None and over:
+            why = "the arbiter ended the last life, and nothing of it runs any more"
+            self.begin_anew(outlived, why, out)
 
     def _waits(self, group: Group) -> bool:
         """Whether an acknowledgement or time alone may change what becomes of a group."""

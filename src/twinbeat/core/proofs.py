@@ -128,8 +128,13 @@ class PeerProof:
         """Whether the groups are looked at at every event, for time alone may change them."""
         return False
 
+    @property
+    def away(self) -> bool:
+        """Whether a third party that every claim needs does not answer this node."""
+        return False
+
     def outlived(self) -> int | None:
-        """Return the generation above which a new life must begin once all is stopped, or None."""
+        """Return the generation that a new life must exceed once this one is over, or None."""
 
     def flags(self) -> list[str]:
         """Return what an administrator should see of it."""

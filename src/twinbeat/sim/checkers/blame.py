@@ -87,9 +87,8 @@ class Move:
             return self.node in fault.nodes
         if fault.kind is FaultKind.CLEAR:  # The same, on every node.
             return any(fault.size >= index for index in self.indices)
-        if self.because.startswith(FOUND):  # Or who had taken it over could not keep it.
-            stopped = fault.kind in _STOPS and self.node in fault.nodes
-            return stopped or (fault.kind in _FAILURES and self._concerns(fault))
+        if self.because.startswith(FOUND):
+            return self._leaves(fault)
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
                 return any(silences(fault, peer, judge) for judge in self.judges)
@@ -107,6 +106,15 @@ class Move:
                 return fault.kind is FaultKind.PING_LOST
         told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
         return self.because.startswith(told) and self._concerns(fault)
+
+    def _leaves(self, fault: Fault) -> bool:
+        """Whether it left what was found to its finder: that restarted, or the owner lost it."""
+        if fault.kind in _STOPS and self.node in fault.nodes:
+            return True
+        others = self.former - {self.node}
+        if fault.kind in _FAILURES or fault.kind is FaultKind.STANDBY:
+            return not others.isdisjoint(fault.nodes)
+        return any(silences(fault, other, self.node) for other in others)
 
     def _concerns(self, fault: Fault) -> bool:
         """Whether it hit who starts the group or who had it; some hit everybody."""
