@@ -160,7 +160,8 @@ class Causes(Checker):
             if fits and not self._void(cause, node, move.group):
                 possible += [(number, *use) for use in self._uses(cause, node, move)]
         spec = node.model.group(move.group)
-        for other in (*spec.after, *spec.beside) if spec else ():  # It goes along with that.
+        # It goes along with another group, or gives way to it.
+        for other in (*spec.after, *spec.beside, *spec.apart) if spec else ():
             possible.append((-1, move.group, other, self._starts[other]))
         self._possible.append(possible)
         return self._find_use(len(self._possible) - 1, set())
