@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from custodian_house import SERVER, WEB, Household, in_a_daemon
@@ -160,6 +161,29 @@ def test_nobody_looks_where_the_interval_is_zero(tmp_path: Path) -> None:
         await house.until(lambda: looks is not None and looks.done())
         assert house.looks("httpd") == 1
         assert house.charge("httpd").interval is None
+
+    asyncio.run(story())
+
+
+def test_what_runs_is_looked_at_as_it_is_configured_now(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = Household(tmp_path, "httpd", monitor=0)
+        await started(house)
+        charge = house.charge("httpd")
+        await house.until(lambda: charge.looks is not None and charge.looks.done())
+        [resource] = house.spec.resources
+        often = replace(resource, monitor=milliseconds(10), rise=2)
+        house.custodian.look_after([replace(house.spec, resources=(often,))])
+        good = ResourceLooked(WEB, "httpd", running=True)
+        assert [await house.outcome(), await house.outcome()] == [good, good]
+        never = replace(house.spec, resources=(resource,))
+        house.custodian.look_after([never])
+        await house.until(lambda: charge.looks is not None and charge.looks.done())
+        other = replace(often, script="nginx")
+        house.custodian.look_after([replace(house.spec, resources=(other,))])
+        assert charge.looks is not None
+        assert charge.looks.done()
+        assert charge.spec is resource
 
     asyncio.run(story())
 

@@ -41,6 +41,9 @@ _OVER = (Custody.STOPPED, Custody.ADOPTING)
 _ROUNDS = 8
 """More rounds of placement and steps than any state needs to settle; a bound, not a limit."""
 
+_MOST_REMOVED = 100
+"""How many groups that were removed are remembered: the latest."""
+
 
 class Engine:
     """This node's part in the cluster."""
@@ -62,6 +65,8 @@ class Engine:
         self.standby: orders.Switches = dict(standby or {})
         self.maintenance: orders.Switches = dict(maintenance or {})
         self.groups = ties.in_order({g.name: Group(g, me, self.next_op) for g in model.groups})
+        self.removed: dict[GroupName, Group] = {}
+        """Groups that a reload has removed, for what they know when another brings them back."""
         self.placements: dict[GroupName, Placement] = {}
         self.leaving = False
         self.word = "init"
@@ -150,12 +155,18 @@ class Engine:
                 break  # A renewed lease changes nothing that placement looks at.
         self._look_beyond(now, out)
         for name in [n for n, g in self.groups.items() if g.removed and not g.custody.holds]:
-            del self.groups[name], self.placements[name]
+            self._remove(name)
         self._looked_at = now
         if any(map(self._waits, self.groups.values())) or self.members.proof.busy:
             self._stir(now)
         self._public = public(self)
         self.voice.publish(self._public)
+
+    def _remove(self, name: GroupName) -> None:
+        self.removed[name] = self.groups.pop(name)
+        del self.placements[name]
+        if len(self.removed) > _MOST_REMOVED:
+            del self.removed[next(iter(self.removed))]
 
     def _look_beyond(self, now: Instant, out: list[Effect]) -> None:
         """Order what the proof of death asks of others; a life that it ended is followed by one."""

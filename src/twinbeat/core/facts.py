@@ -216,8 +216,11 @@ def _adopt(engine: "Engine", model: ClusterModel, now: Instant, out: list[Effect
             group.respec(wanted[name])
     for name, spec in wanted.items():
         if name not in engine.groups:
-            engine.groups[name] = Group(spec, engine.me, engine.next_op)
-            out.extend(engine.groups[name].clear())
+            # One that was removed and comes back knows its restarts, its bar, and who said what.
+            known = engine.removed.pop(name, None)
+            group = engine.groups[name] = known or Group(spec, engine.me, engine.next_op)
+            group.respec(spec)
+            out.extend(group.clear())
     engine.groups = ties.in_order(engine.groups)
     out.append(Record(What.CONFIG_CHANGED, "it was read again", evidence=evidence))
 

@@ -119,7 +119,7 @@ class Group:
     def respec(self, spec: GroupSpec) -> None:
         """Take over a changed configuration; other resources make a running group stop first."""
         self.removed = False
-        if spec.resources == self.spec.resources or not self.custody.holds:
+        if spec.runs_as(self.spec) or not self.custody.holds:
             self._adopt(spec)
         else:
             self._respec = spec

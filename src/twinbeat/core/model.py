@@ -174,6 +174,11 @@ class ResourceSpec:
     pidfile: str = ""
     """Where its main process writes its number, to be watched; empty: where the agent says."""
 
+    @property
+    def run(self) -> tuple[object, ...]:
+        """What its agent starts; the rest says how it is looked after."""
+        return self.name, self.agent, self.script, self.args, self.parameters, self.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failback:
@@ -215,6 +220,10 @@ class GroupSpec:
     def preferred(self) -> NodeName:
         """The node that the configuration names first."""
         return self.nodes[0]
+
+    def runs_as(self, other: "GroupSpec") -> bool:
+        """Whether the same would be started of both."""
+        return [each.run for each in self.resources] == [each.run for each in other.resources]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,21 @@ class Custodian:
         charges = ward.named(names)
         self._begin(op, ward, charges, lambda: self._restart(op, ward, charges))
 
+    def look_after(self, specs: Iterable[GroupSpec]) -> None:
+        """Look at what runs as it is configured now, from each one's next look on.
+
+        An agent keeps its timeouts and its pidfile until it is made anew, by the next start.
+        """
+        for spec in specs:
+            ward = self._wards.get(spec.name)
+            if ward is None or not spec.runs_as(ward.spec):
+                continue
+            for charge, resource in zip(ward.charges, spec.resources, strict=True):
+                before, charge.spec = charge.spec.monitor, resource
+                ended = charge.looks is not None and charge.looks.done()
+                if ended and resource.monitor != before:
+                    self._attend(ward, [charge])
+
     def groups(self) -> list[GroupName]:
         """Return every group that ever came into custody."""
         return list(self._wards)

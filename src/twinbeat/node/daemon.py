@@ -298,8 +298,8 @@ class Daemon:
             return {"warnings": [str(d) for d in loaded.diagnostics]}
 
     def _kept_old(self, refused: Refused) -> Refused:
-        first = refused.reason.splitlines()[0]
-        self._log("ERROR", f"the old configuration stays in force: {first}")
+        why, *_ = refused.reason.splitlines()
+        self._log("ERROR", f"the old configuration stays in force: {why}")
         return refused
 
     def _take_over(self, model: ClusterModel, keyring: Keyring) -> None:
@@ -320,6 +320,7 @@ class Daemon:
     def _adopt(self, model: ClusterModel) -> None:
         self._agency.model, self._agency.parameters = model, self._loaded.parameters
         self._companions.use(model)
+        self._custodian.look_after(model.groups)
         self._spawn(self._at_boot.look(model))
         self._chronicle.preferred = {group.name: group.preferred for group in model.groups}
 
@@ -395,6 +396,5 @@ class Daemon:
             tell_traceback(self._log, error)
 
     def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks.add(task := asyncio.create_task(work))
         task.add_done_callback(self._tasks.discard)

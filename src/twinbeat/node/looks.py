@@ -49,20 +49,19 @@ class Looks:
         Nothing counts of an agent whose looks are in doubt: the first two decide whether they are
         of any use, the first of them at once.
         """
-        spec = charge.spec
         interval = await self._interval(charge)
         doubtful, good, misses = charge.agent.doubtful, 0, 0
         pause = Duration(0 if doubtful else round(interval * random.random()))
         while interval:
             charge.interval = interval
             told = await self._pause(charge, pause)
-            outcome = await self.look(charge, spec.depth, urgent=bool(told))
+            outcome = await self.look(charge, charge.spec.depth, urgent=bool(told))
             interval = await self._interval(charge)
             pause = jittered(interval)
             if outcome.found is Found.RUNNING:
                 doubtful = False
                 charge.settle(ResourceState.STARTED)
-                if good < spec.rise:
+                if good < charge.spec.rise:
                     good += 1
                     self._post(ResourceLooked(group, charge.name, running=True))
                 pause = min(pause, SOON) if told else pause

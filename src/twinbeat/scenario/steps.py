@@ -73,7 +73,7 @@ class Reload(Step):
 
     usage = (
         "reload NODE... [groups=GROUPS] [keepalive=SPAN] [deadtime=SPAN] [initdead=SPAN]"
-        " [failback=FAILBACK] [script=SCRIPT]"
+        " [failback=FAILBACK] [script=SCRIPT] [monitor=SPAN] [fall=NUMBER] [rise=NUMBER]"
     )
     nodes: Nodes
     groups: int | None = None
@@ -82,6 +82,9 @@ class Reload(Step):
     initdead: Duration | None = None
     failback: Failback | None = None
     script: str | None = None
+    monitor: Duration | None = None
+    fall: int | None = None
+    rise: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

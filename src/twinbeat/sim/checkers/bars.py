@@ -66,9 +66,7 @@ class Bars(Checker):
                         self.complain(
                             f"{node.name} starts {group} {readable(left)} before its bar ends"
                         )
-                case ClearGroup(_, GroupSpec(name=group)):  # It begins anew, as in a new life.
-                    self._barred.pop((node.name, group), None)
-                case StopGroup(_, group):
+                case StopGroup(_, group) | ClearGroup(_, GroupSpec(name=group)):
                     self._unwell(self._of(node, group), now)
                 case Record(What.GROUP_RESTARTING, _, str() as group):
                     self._unwell(self._of(node, GroupName(group)), now)

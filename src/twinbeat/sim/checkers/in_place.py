@@ -125,8 +125,6 @@ class InPlace(Checker):
                             f"{group} on {node.name}: {cared.failure}; it is stopped, not barred"
                         )
                     cared.held, cared.failure, cared.restarting = False, "", ()
-                    if isinstance(effect, ClearGroup):  # It begins anew, as in a new life.
-                        del self._cared[node.name, group]
 
     # How it is judged.
 
