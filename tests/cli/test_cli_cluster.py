@@ -84,8 +84,10 @@ def test_status_on_a_terminal_is_in_colour(daemon: Daemon) -> None:
 
 
 def test_watching_shows_every_change_until_interrupted(daemon: Daemon) -> None:
+    # A shell lets what runs in the background ignore interrupts, and that is handed down.
     child = subprocess.Popen(
-        [sys.executable, "-m", "twinbeat", "status", "--watch", "--json"],
+        ["env", "--default-signal=INT",
+         sys.executable, "-m", "twinbeat", "status", "--watch", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with child:
