@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orphans_home import tell
 from twinbeat.agents.base import Found
-from twinbeat.agents.orphans import leave, orphans, see_off, take_in
+from twinbeat.agents.orphans import orphans
 from twinbeat.agents.pidfile import named_by, pidfile_in_header, read_process
 from twinbeat.agents.processes import MARK
 from twinbeat.agents.script import ScriptAgent
@@ -68,22 +69,8 @@ class Service:
 
 
 def in_a_daemon(story: Callable[[], Awaitable[None]]) -> None:
-    """Run a story in a process that takes orphans in, and end what it leaves."""
-
-    async def told() -> None:
-        take_in(lambda _level, text: pytest.fail(text))
-        try:
-            async with asyncio.timeout(20):
-                await story()
-        finally:
-            while left := orphans():
-                for pid in left:
-                    os.kill(pid, signal.SIGKILL)
-                await asyncio.sleep(0.005)
-                see_off()
-            leave()
-
-    asyncio.run(told())
+    """Run a story as in the daemon; nothing of it is worth a line in the log."""
+    tell(story, log=lambda _level, text: pytest.fail(text), within_s=20)
 
 
 async def notice(agent: ScriptAgent, pid: int, blow: signal.Signals = signal.SIGKILL) -> float:

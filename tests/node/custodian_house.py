@@ -2,13 +2,11 @@
 
 import asyncio
 import dataclasses
-import os
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from twinbeat.agents.orphans import leave, orphans, see_off, take_in
+from orphans_home import tell
 from twinbeat.agents.script import ScriptAgent
 from twinbeat.agents.turns import Turns
 from twinbeat.core.events import Event, ResourceLooked
@@ -144,19 +142,5 @@ class Household:
 
 
 def in_a_daemon(story: Callable[[], Awaitable[None]]) -> None:
-    """Run a story in a process that takes orphans in, and end what it leaves."""
-
-    async def told() -> None:
-        take_in(lambda _level, text: None)
-        try:
-            async with asyncio.timeout(60):
-                await story()
-        finally:
-            while left := orphans():
-                for pid in left:
-                    os.kill(pid, signal.SIGKILL)
-                await asyncio.sleep(0.005)
-                see_off()
-            leave()
-
-    asyncio.run(told())
+    """Run a story as in the daemon, which takes orphans in."""
+    tell(story, log=lambda _level, text: None, within_s=60)

@@ -6,7 +6,7 @@ from . import ties
 from .beat import Custody
 from .effects import Effect, Record, What
 from .exclusive import what_is_exclusive
-from .grounds import World
+from .grounds import World, not_kept, unclean_elsewhere
 from .liveness import PeerWatch
 from .model import GroupSpec
 from .units import NodeName
@@ -46,18 +46,14 @@ def step(group: "Group", world: World) -> list[Effect]:
 
 def _ended(group: "Group", world: World) -> str | None:
     """Return why what was found must be stopped, or None."""
-    if world.leaving:
-        return "this node is leaving"
-    if group.removed:
-        return "the configuration no longer has it"
-    if group.changed:
-        return "its resources changed in the configuration"
+    if (ending := not_kept(group, world)) is not None:
+        return ending
     members = world.members
     for peer in members.holders(group.name):
         if (why := _in_the_way(peer, group, world)) is not None:
             return why
-    if unclean := members.unclean_nodes(group.name):
-        return f"{', '.join(unclean)} may still run it (unclean)"
+    if (unclean := unclean_elsewhere(group, world)) is not None:
+        return unclean
     for peer in members:
         if peer.heard and peer.beat is not None and peer.beat.version == 0:
             return f"{peer.node} speaks Heartbeat only, and takes what starts for empty"

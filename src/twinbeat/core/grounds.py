@@ -35,9 +35,13 @@ def bar(group: "Group", world: World) -> str | None:
     """Return why this node may not claim the group now, or None."""
     if (here := bar_here(group, world)) is not None:
         return here
-    if unclean := world.members.unclean_nodes(group.name):
-        return f"{', '.join(unclean)} may still run it (unclean)"
-    return None
+    return unclean_elsewhere(group, world)
+
+
+def unclean_elsewhere(group: "Group", world: World) -> str | None:
+    """Return which nodes may still run what they could not stop, or None."""
+    unclean = world.members.unclean_nodes(group.name)
+    return f"{', '.join(unclean)} may still run it (unclean)" if unclean else None
 
 
 def bar_here(group: "Group", world: World) -> str | None:
@@ -68,15 +72,20 @@ def wish(group: "Group", world: World, *, ready: bool) -> Wish:
     )
 
 
-def release_reason(group: "Group", world: World) -> str | None:
-    """Return why the group is released now; another node must want it before it is let go."""
-    placement = world.placement
+def not_kept(group: "Group", world: World) -> str | None:
+    """Return why what runs of the group stops here whoever else wants it, or None."""
     if world.leaving:
         return "this node is leaving"
     if group.removed:
         return "the configuration no longer has it"
-    if group.changed:
-        return "its resources changed in the configuration"
+    return "its resources changed in the configuration" if group.changed else None
+
+
+def release_reason(group: "Group", world: World) -> str | None:
+    """Return why the group is released now; another node must want it before it is let go."""
+    placement = world.placement
+    if (ending := not_kept(group, world)) is not None:
+        return ending
     if (deserted := ties.deserted(group, world.groups)) is not None:
         return deserted
     if placement.node == group.me:

@@ -43,10 +43,9 @@ class Serving:
         """
         until = members.renewable_until(self._group, mine, now)
         longer = until > self.until
-        least = members.model.timing.keepalive // 4
-        if until - self.until < least if longer else not members.proof.silence_suffices:
+        if longer and until - self.until < members.model.timing.keepalive // 4:
             return []
-        if until == self.until:
+        if not longer and (until == self.until or not members.proof.silence_suffices):
             return []
         if until <= now:
             self.until = LONG_AGO
