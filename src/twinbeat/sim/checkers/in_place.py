@@ -63,6 +63,11 @@ class _Cared:
     unheeded: bool = False
     """Whether a restart has failed where nothing more may be begun."""
 
+    @property
+    def owed(self) -> bool:
+        """Whether something must be done about the failure: it was told where it counts."""
+        return bool(self.failure) and not (self.doubtful or self.unheeded)
+
 
 class InPlace(Checker):
     """Counts failures and restarts."""
@@ -120,7 +125,7 @@ class InPlace(Checker):
             match effect:
                 case StopGroup(_, group) | ClearGroup(_, GroupSpec(name=group)):
                     cared = self._of(node, group)
-                    if cared.failure:
+                    if cared.owed:
                         self.complain(
                             f"{group} on {node.name}: {cared.failure}; it is stopped, not barred"
                         )
@@ -162,7 +167,7 @@ class InPlace(Checker):
 
         def look() -> None:
             if cared.failure and cared.held and node.daemon is daemon:
-                if not (cared.doubtful or cared.unheeded):
+                if cared.owed:
                     self.complain(
                         f"{group} on {node.name}: {failure}, and nothing is done about it"
                     )
