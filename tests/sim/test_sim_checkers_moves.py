@@ -269,6 +269,21 @@ def test_what_is_found_is_kept_only_when_who_took_it_over_lost_it(
     assert len(stage.said()) == complaints
 
 
+@pytest.mark.parametrize(("starter", "complaints"), [(NODE2, 0), (NODE1, 1)])
+def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
+    starter: NodeName, complaints: int
+) -> None:
+    """Its new life heard a recording of that peer, and waited for silence once more."""
+    stage = Stage(nodes=3)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE3))
+    stage.tell_start(stage.node2, "node3 is dead: nothing was heard of it for 1.00 s")
+    stage.world.tell_injected(fault(FaultKind.POWER_OFF, starter))
+    starts = stage.world.nodes[starter]
+    stage.tell_start(starts, "node3 is dead: nothing was heard of it for 1.70 s")
+    assert len(stage.said()) == complaints
+
+
 @pytest.mark.parametrize(("frozen", "complaints"), [(NODE2, 0), (NODE3, 1)])
 def test_who_was_to_take_a_group_is_concerned(frozen: NodeName, complaints: int) -> None:
     stage = Stage(nodes=3)

@@ -70,6 +70,8 @@ class Move:
     """Who owned it before, by the starter's journal; who started it last, and gave it to whom."""
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
+    again: bool
+    """Whether who starts it was the last to start it as well."""
 
     @property
     def failback(self) -> bool:
@@ -91,7 +93,9 @@ class Move:
             return self._leaves(fault)
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
-                return any(silences(fault, peer, judge) for judge in self.judges)
+                return self._lost_it(fault) or any(
+                    silences(fault, peer, judge) for judge in self.judges
+                )
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"it failed on {peer}"):
@@ -106,6 +110,13 @@ class Move:
                 return fault.kind is FaultKind.PING_LOST
         told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
         return self.because.startswith(told) and self._concerns(fault)
+
+    def _lost_it(self, fault: Fault) -> bool:
+        """Whether its last starter was stopped, and starts it again: the dead one is dead still.
+
+        Its new life may wait for that one's silence all the same, when it heard a recording.
+        """
+        return self.again and fault.kind in _STOPS and self.node in fault.nodes
 
     def _leaves(self, fault: Fault) -> bool:
         """Whether it left what was found to its finder: that restarted, or the owner lost it."""

@@ -149,8 +149,8 @@ class Causes(Checker):
         taker = NodeName(to) if isinstance(to, str) else None
         former = frozenset(filter(None, (named, self._started_by.get(group), taker)))
         judges = frozenset({node.name}.union(*self._fencing.values()))
-        peers = node.model.peers(node.name)
-        return Move(group, indices, node.name, peers, because, former, judges)
+        peers, again = node.model.peers(node.name), self._started_by.get(group) == node.name
+        return Move(group, indices, node.name, peers, because, former, judges, again)
 
     def _spend(self, node: Node, move: Move) -> bool:
         """Use up a cause of a start, if all starts so far can have one of their own."""
