@@ -13,7 +13,7 @@ from core_beats import WEB
 from core_models import model
 from core_solo import THERE, THIRD, Solo
 from core_trial import Step, Trial, Weather, steps
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twinbeat.core.beat import Custody
@@ -132,7 +132,14 @@ VERBS = (
     "handover", "standby", "active",
 )  # fmt: skip
 
+REVIVED_AFTER_A_GOODBYE = [
+    ("revive", 0, 93), ("restart", 0, 152), ("shutdown", 0, 93), ("shutdown", 0, 93),
+    ("revive", 0, 48), ("kill", 0, 30),
+]  # fmt: skip
+"""What came to run where no daemon is any more wrongs nobody who starts on its goodbye."""
 
+
+@example(3, 4940, 0.3, REVIVED_AFTER_A_GOODBYE)
 @given(st.integers(2, 3), st.integers(0, 1 << 16), st.sampled_from([0.0, 0.1, 0.3]), steps(*VERBS))
 @settings(max_examples=60)
 def test_what_is_found_is_owned_by_one_node(

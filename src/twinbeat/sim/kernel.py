@@ -31,7 +31,7 @@ class Kernel:
         self._processes: dict[GroupName, dict[str, None]] = {}
         """Which resources run whose kind is no address."""
         self._foreign: set[GroupName] = set()
-        """Of which groups something runs that no daemon has started."""
+        """Of which groups all that runs was started by no daemon."""
         self._up: set[GroupName] = set()
         self._leases: dict[GroupName, Instant] = {}
         """When each element runs out, or ran out."""
@@ -54,7 +54,7 @@ class Kernel:
         return tuple(self._processes.get(group, ()))
 
     def foreign(self, group: GroupName) -> bool:
-        """Whether something of a group runs that came to run by itself, and was not taken over."""
+        """Whether what runs of a group came to run by itself, and was not taken over."""
         return group in self._foreign
 
     def has_address(self, group: GroupName) -> bool:
@@ -98,7 +98,8 @@ class Kernel:
 
     def come(self, group: GroupName, resources: Iterable[str]) -> None:
         """Let resources of a group run by themselves."""
-        self._foreign.add(group)
+        if group not in self._running:
+            self._foreign.add(group)
         self.begin(group, resources)
 
     def end(self, group: GroupName, resources: Iterable[str]) -> None:
