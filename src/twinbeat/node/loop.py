@@ -77,6 +77,7 @@ class DecisionLoop:
                 self._handle(TimePassed())
             self._chores.do(clock.now())
             if self._engine is not None:
+                self._due = self._engine.next_deadline()
                 self._alarm.due = LONG_AGO if self._inbox else min(self._due, self._chores.due)
         except Exception as error:
             self.end()
@@ -91,4 +92,3 @@ class DecisionLoop:
             now = clock.now()
             for effect in self._engine.handle(event, now):
                 self._perform(effect, now)
-            self._due = self._engine.next_deadline()
