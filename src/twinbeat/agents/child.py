@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _LAST_DESCRIPTOR = ctypes.c_uint(-1)
 _READ_PAUSE = 0.01
 """Seconds between two reads of one stream: a flood of output must not keep the daemon busy."""
 _FIRST_READ = 0.1
-"""Seconds until a stream is read that nobody hears while the command runs."""
+"""Seconds until a stream is read that nobody hears while the command runs: most commands end
+before, with so little to say that the pipe keeps it for the end."""
 
 commands: set[int] = set()
 """The children of this process that are waited for here, by whoever called `run`."""
@@ -76,65 +77,72 @@ async def run(
     whose caller is cancelled, at once. Background children of a command that ends in time live on.
     Raises `OSError` when the command cannot be started.
     """
-    with ExitStack() as cleanup:
-        stdout = cleanup.enter_context(_Capture(hear))
-        stderr = cleanup.enter_context(_Capture(hear))
-        stdin = cleanup.enter_context(_input(text))
-        pid = _spawn(command, environment, stdin, stdout.far_end, stderr.far_end)
-        child = _Child(pid)
-        cleanup.callback(child.release)
-        born(pid)
-        stdout.close_far_end()
-        stderr.close_far_end()
+    with _Capture(hear) as stdout, _Capture(hear) as stderr:
+        child = _Child(_spawn(command, environment, text, stdout.far_end, stderr.far_end))
         try:
-            overran = not await child.ends_within(limit)
+            born(child.pid)
+            stdout.close_far_end()
+            stderr.close_far_end()
+            overran = not await _ends_within(limit, child, (stdout, stderr))
             if overran:
                 child.signal_group(signal.SIGTERM)
                 await child.ends_within(TERM_GRACE)
                 child.signal_group(signal.SIGKILL)
                 await child.ends_within(TERM_GRACE)
+            return Ended(child.release(), overran, stdout.finish(), stderr.finish())
         except asyncio.CancelledError:
             child.signal_group(signal.SIGKILL)
             raise
-        return Ended(child.release(), overran, stdout.finish(), stderr.finish())
+        finally:
+            child.release()
 
 
-@contextmanager
-def _input(text: bytes) -> Iterator[int]:
-    """Open what a child reads, and close it behind the child's birth."""
-    if text:
-        descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
-        os.write(descriptor, text)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-    else:
-        descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+async def _ends_within(limit: float | None, child: "_Child", streams: Sequence["_Capture"]) -> bool:
+    """Wait for the end, and return whether it came in time; only a long wait needs its streams."""
+    first = _FIRST_READ if limit is None else min(limit, _FIRST_READ)
+    if await child.ends_within(first):
+        return True
+    for stream in streams:
+        stream.listen()
+    return await child.ends_within(None if limit is None else limit - first)
 
 
 def _spawn(
-    command: Sequence[str], environment: Mapping[str, str], stdin: int, out: int, err: int
+    command: Sequence[str], environment: Mapping[str, str], text: bytes, out: int, err: int
 ) -> int:
     """Start the command and return its process id; raises `OSError`."""
-    _keep_descriptors()
-    with _urgent_birth():
-        pid = os.posix_spawn(
-            command[0],
-            list(command),
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, stdin, 0),
-                (os.POSIX_SPAWN_DUP2, out, 1),
-                (os.POSIX_SPAWN_DUP2, err, 2),
-            ],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=_SIGNALS,
-        )
-        _make_ordinary(pid)
+    source = _laid_ready(text) if text else None
+    try:
+        _keep_descriptors()
+        with _urgent_birth():
+            pid = os.posix_spawn(
+                command[0],
+                list(command),
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+                    if source is None
+                    else (os.POSIX_SPAWN_DUP2, source, 0),
+                    (os.POSIX_SPAWN_DUP2, out, 1),
+                    (os.POSIX_SPAWN_DUP2, err, 2),
+                ],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_SIGNALS,
+            )
+            _make_ordinary(pid)
+    finally:
+        if source is not None:
+            os.close(source)
     return pid
+
+
+def _laid_ready(text: bytes) -> int:
+    """Return a descriptor from which a child reads this; raises `OSError`."""
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    os.write(descriptor, text)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 @contextmanager
@@ -169,12 +177,19 @@ def _make_ordinary(pid: int) -> None:
     try:
         if os.sched_getscheduler(pid) != os.SCHED_OTHER:
             os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
-        with open("/proc/self/oom_score_adj", "rb", buffering=0) as mine:
-            protected = int(mine.read()) < 0
-        if protected:
+        if _protected():
             Path(f"/proc/{pid}/oom_score_adj").write_text("0")
     except OSError:
         pass  # It is gone already, or /proc is read-only: the child runs all the same.
+
+
+def _protected() -> bool:
+    """Whether the kernel would rather kill others when memory runs out; raises `OSError`."""
+    descriptor = os.open("/proc/self/oom_score_adj", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1) == b"-"
+    finally:
+        os.close(descriptor)
 
 
 def _keep_descriptors() -> None:
@@ -196,7 +211,7 @@ class _Child:
     """A child process. Until it is released it keeps its process group's number its own."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self._loop = asyncio.get_running_loop()
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
@@ -226,7 +241,7 @@ class _Child:
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the child and everything it started in its group."""
         try:
-            os.killpg(self._pid, number)
+            os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):
             pass  # Nobody is left, or only processes that took other rights.
 
@@ -252,8 +267,8 @@ class _Child:
 
     def _reap(self) -> None:
         """Take the exit code of the ended child; from now on its number may be another's."""
-        self._code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        commands.discard(self._pid)
+        self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        commands.discard(self.pid)
         released()
 
 
@@ -274,11 +289,9 @@ class _Capture:
         self._abandoned = False
         self._kept = bytearray()
         self._pause: asyncio.TimerHandle | None = None
-        if hear is None:
-            # Most commands end before, with so little to say that the pipe keeps it for the end.
-            self._pause = self._loop.call_later(_FIRST_READ, self._listen)
-        else:
-            self._listen()
+        self._listening = False
+        if hear is not None:
+            self.listen()
 
     def __enter__(self) -> "_Capture":
         return self
@@ -288,6 +301,8 @@ class _Capture:
         self._abandoned = True
         if self._at_end:
             self._close()
+        else:
+            self.listen()
 
     def close_far_end(self) -> None:
         """Leave the far end to the child."""
@@ -301,6 +316,12 @@ class _Capture:
         while unread > 0 and (size := self._read()):
             unread -= size
         return self._kept.decode("utf-8", "backslashreplace")
+
+    def listen(self) -> None:
+        """Read from now on what comes."""
+        if not self._listening:
+            self._listening = True
+            self._listen()
 
     def _listen(self) -> None:
         self._loop.add_reader(self._near_end, self._take)
@@ -328,7 +349,8 @@ class _Capture:
         return len(piece)
 
     def _close(self) -> None:
-        self._loop.remove_reader(self._near_end)
+        if self._listening:
+            self._loop.remove_reader(self._near_end)
         if self._pause is not None:
             self._pause.cancel()
         os.close(self._near_end)
