@@ -7,9 +7,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from custodian_house import SERVER, WEB, Household, in_a_daemon
 from looks_cost import measure
 
+from twinbeat.agents.base import Found, Outcome
 from twinbeat.agents.orphans import orphans, see_off
 from twinbeat.agents.script import ScriptAgent
 from twinbeat.core.events import (
@@ -22,8 +24,8 @@ from twinbeat.core.events import (
 )
 from twinbeat.core.model import AgentKind, ResourceSpec
 from twinbeat.core.units import Duration, milliseconds, seconds
-from twinbeat.node.looks import jittered
-from twinbeat.node.ward import ResourceState
+from twinbeat.node.looks import Looks, jittered, shared
+from twinbeat.node.ward import Charge, ResourceState
 
 HOUR = 3_600_000
 
@@ -81,6 +83,63 @@ def test_intervals_differ_by_a_tenth() -> None:
     assert min(spans) >= seconds(9)
     assert max(spans) <= seconds(11)
     assert max(spans) - min(spans) > seconds(1)
+
+
+@pytest.mark.parametrize(
+    ("due", "interval", "then"),
+    [(100.07, 10, 100.0), (100.13, 10, 100.2), (100.13, 3600, 100.2), (100.13, 1, 100.1)],
+)
+def test_looks_are_made_at_instants_that_others_have_too(
+    due: float, interval: float, then: float
+) -> None:
+    assert shared(due, interval) == pytest.approx(then)
+
+
+class CountingAgent:
+    """Runs, and notes in which turn of the loop it was looked at."""
+
+    name, watched, doubtful = "counting", "", False
+    turn = 0
+
+    def __init__(self, looked: list[int]) -> None:
+        self.looked = looked
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def monitor(self, depth: int = 0, *, urgent: bool = False) -> Outcome:
+        self.looked.append(CountingAgent.turn)
+        return Outcome(Found.RUNNING)
+
+    async def changed(self) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def interval(self, depth: int = 0) -> Duration:
+        return seconds(1)
+
+
+def test_looks_of_one_instant_leave_each_other_a_turn_of_the_loop() -> None:
+    async def story() -> list[int]:
+        def count() -> None:
+            CountingAgent.turn += 1
+            asyncio.get_running_loop().call_soon(count)
+
+        count()
+        looked: list[int] = []
+        looks = Looks(lambda event: None, lambda level, text: None)
+        spec = ResourceSpec(name="counting", agent=AgentKind.SCRIPT, script="counting")
+        charges = [Charge(spec, CountingAgent(looked)) for _ in range(60)]
+        tasks = [asyncio.create_task(looks.attend(WEB, charge)) for charge in charges]
+        while len(looked) < 60:
+            await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        return looked
+
+    looked = asyncio.run(story())
+    assert len(set(looked)) == len(looked)
 
 
 def test_a_look_that_hangs_is_a_bad_one_and_holds_up_no_other(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Look at started resources again and again, and tell what is worth telling.
 
 Every resource has a task of its own, so one that hangs holds up no other. The looks of many begin
-at random instants and so keep apart; what the system tells of is looked at there and then.
+at random instants and so keep apart, but those that would fall close together share a wake-up; what
+the system tells of is looked at there and then.
 """
 
 import asyncio
@@ -20,6 +21,9 @@ JITTER = 0.1
 """By how much of itself an interval is longer or shorter, at random."""
 SOON = seconds(1)
 """The longest pause after something was told of and all looked well: an end may take a moment."""
+TOGETHER_S = 0.2
+"""The distance between the instants at which looks are made: the first one wakes the processor and
+finds nothing of what it needs in its caches, those behind it find most."""
 BREATH_S = 0.05
 """The least time between two looks, however often something is told."""
 
@@ -30,6 +34,8 @@ class Looks:
     def __init__(self, post: Callable[[Event], None], log: Log) -> None:
         self._post = post
         self._log = log
+        self._door = asyncio.Lock()
+        """Behind it those of one instant begin in turns of the loop of their own."""
 
     async def look(self, charge: Charge, depth: int = 0, *, urgent: bool = False) -> Outcome:
         """Look once, and remember what was found; a fault of the agent is an outcome as well."""
@@ -54,7 +60,7 @@ class Looks:
         pause = Duration(0 if doubtful else round(interval * random.random()))
         while interval:
             charge.interval = interval
-            told = await self._pause(charge, pause)
+            told = await self._pause(charge, interval, pause)
             outcome = await self.look(charge, charge.spec.depth, urgent=bool(told))
             interval = await self._interval(charge)
             pause = jittered(interval)
@@ -107,19 +113,33 @@ class Looks:
             tell_traceback(self._log, error, f"{charge.name}: ")
             return USUAL_INTERVAL
 
-    async def _pause(self, charge: Charge, pause: Duration) -> str:
+    async def _pause(self, charge: Charge, interval: Duration, pause: Duration) -> str:
         """Wait until it is time, or the system tells something; return what, or nothing."""
-        charge.next = Instant(clock.now() + pause)
+        now = asyncio.get_running_loop().time()
+        due = shared(now + pause / SECOND, interval / SECOND)
+        charge.next = Instant(clock.now() + round((due - now) * SECOND))
         try:
-            async with asyncio.timeout(pause / SECOND):
+            async with asyncio.timeout_at(due):
                 return await charge.agent.changed()
         except TimeoutError:
-            return ""
+            pass
+        async with self._door:  # A command's birth holds up the loop: heartbeats go in between.
+            await asyncio.sleep(0)
+        return ""
 
 
 def jittered(interval: Duration) -> Duration:
     """Return an interval that is up to a tenth longer or shorter."""
     return Duration(round(interval * random.uniform(1 - JITTER, 1 + JITTER)))
+
+
+def shared(due: float, interval: float) -> float:
+    """Return when to look that would look at `due`: at an instant that others have as well.
+
+    All in seconds; it comes earlier or later by a twentieth of the interval at most.
+    """
+    step = min(TOGETHER_S, interval * JITTER)
+    return round(due / step) * step
 
 
 def fault(error: Exception) -> str:
