@@ -56,6 +56,21 @@ def test_it_rings_once_when_its_time_has_come_and_not_before() -> None:
     alarm.run(story(alarm))
 
 
+def test_a_gap_is_behind_a_ring_that_is_near_and_waits_for_no_other() -> None:
+    async def story(alarm: Alarm) -> None:
+        bell = Bell(alarm)
+        alarm.due = Instant(clock.now() + 10 * MS)
+        await alarm.gap()
+        assert len(bell.rung) == 1
+        alarm.due = Instant(clock.now() + 60_000 * MS)
+        async with asyncio.timeout(5):
+            await alarm.gap()
+        assert len(bell.rung) == 1
+
+    alarm = Alarm()
+    alarm.run(story(alarm))
+
+
 def test_it_wakes_a_loop_that_waits_for_nothing_else() -> None:
     async def story(alarm: Alarm) -> None:
         woken = asyncio.Event()

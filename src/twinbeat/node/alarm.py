@@ -11,11 +11,15 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from twinbeat.core.units import NEVER, SECOND, Instant
+from twinbeat.core.units import NEVER, SECOND, Instant, milliseconds
 
 from . import clock
 
 T = TypeVar("T")
+
+CLEAR = milliseconds(25)
+"""What would hold up the loop begins so long before the next ring, or behind it: a command's birth,
+and what the loop has to do when it ends soon afterwards."""
 
 _HEARTBEATS = object()
 """Marks the descriptors of which asyncio knows nothing."""
@@ -38,6 +42,11 @@ class Alarm(selectors.EpollSelector):
     def listen(self, descriptor: int) -> None:
         """Ring also when a descriptor is readable, until it is given to `unregister`."""
         self.register(descriptor, selectors.EVENT_READ, _HEARTBEATS)
+
+    async def gap(self) -> None:
+        """Return in another turn of the loop, and behind the next ring where that is near."""
+        left = self.due - clock.now()
+        await asyncio.sleep(left / SECOND if 0 < left < CLEAR else 0)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for a descriptor, for the loop's own timers, or for the alarm."""

@@ -24,7 +24,7 @@ from twinbeat.core.model import AgentKind, GroupSpec, ResourceSpec
 from twinbeat.core.units import GroupName
 
 from .logs import tell_traceback
-from .looks import Looks, fault
+from .looks import Gap, Looks, fault, no_gap
 from .ward import Charge, ResourceState, Ward
 
 _NEVER_PROBED = "this node never probed it, so it cannot say what runs"
@@ -38,13 +38,14 @@ class Custodian:
         make_agent: Callable[[ResourceSpec], Agent],
         post: Callable[[Event], None],
         log: Log,
+        gap: Gap = no_gap,
     ) -> None:
         self.up: Callable[[GroupName, Agent], None] = lambda _group, _agent: None
         """Called as soon as one resource of a group is started."""
         self._make_agent = make_agent
         self._post = post
         self._log = log
-        self._looks = Looks(post, log)
+        self._looks = Looks(post, log, gap)
         self._wards: dict[GroupName, Ward] = {}
 
     def clear(self, op: int, spec: GroupSpec, *, adopt: bool = False) -> None:

@@ -145,7 +145,7 @@ class Daemon:
         directory = config if config.is_dir() else config.parent
         self._agency = Agency(model, me, directory, self._addresses, self._log)
         self._at_boot = AtBoot(self._agency, self._log)
-        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log)
+        self._custodian = Custodian(self._agency.agent, self._loop.post, self._log, self.alarm.gap)
         self._chronicle = Chronicle(state.path, me, self._log, self._scribe, self._control.publish)
         self._companions = Companions(
             *(directory.absolute(), state.path, self._agency.environment, self._chronicle),

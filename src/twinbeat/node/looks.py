@@ -7,7 +7,7 @@ the system tells of is looked at there and then.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from twinbeat.agents.base import USUAL_INTERVAL, AgentError, Found, Log, Outcome
 from twinbeat.core.events import Event, ResourceLooked
@@ -24,18 +24,26 @@ SOON = seconds(1)
 TOGETHER_S = 0.2
 """The distance between the instants at which looks are made: the first one wakes the processor and
 finds nothing of what it needs in its caches, those behind it find most."""
+Gap = Callable[[], Awaitable[None]]
+"""Waits, for a turn of the loop at the least, until what holds it up delays nothing that is due."""
 BREATH_S = 0.05
 """The least time between two looks, however often something is told."""
+
+
+async def no_gap() -> None:
+    """Leave a turn of the loop to others."""
+    await asyncio.sleep(0)
 
 
 class Looks:
     """How this node looks at its resources."""
 
-    def __init__(self, post: Callable[[Event], None], log: Log) -> None:
+    def __init__(self, post: Callable[[Event], None], log: Log, gap: Gap = no_gap) -> None:
         self._post = post
+        self._gap = gap
         self._log = log
         self._door = asyncio.Lock()
-        """Behind it those of one instant begin in turns of the loop of their own."""
+        """Behind it those of one instant begin one after the other, each in a gap."""
 
     async def look(self, charge: Charge, depth: int = 0, *, urgent: bool = False) -> Outcome:
         """Look once, and remember what was found; a fault of the agent is an outcome as well."""
@@ -123,8 +131,8 @@ class Looks:
                 return await charge.agent.changed()
         except TimeoutError:
             pass
-        async with self._door:  # A command's birth holds up the loop: heartbeats go in between.
-            await asyncio.sleep(0)
+        async with self._door:
+            await self._gap()
         return ""
 
 
