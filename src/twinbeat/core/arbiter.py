@@ -10,7 +10,6 @@ shows; a record's standing still counts from the arrival of the reply that first
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .beat import Custody
@@ -29,6 +28,7 @@ from .units import (
     in_ms,
     readable,
 )
+from .value import value
 
 if TYPE_CHECKING:
     from .membership import Membership
@@ -37,7 +37,7 @@ _Subject = tuple[type[Request], NodeName | GroupName]
 """A kind of request and whom it is about: of each, one is under way at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Pending:
     """A request whose outcome is not known yet."""
 
@@ -46,7 +46,7 @@ class _Pending:
     asked_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Claim:
     """What a claim bound itself to."""
 

@@ -1,10 +1,11 @@
 """What a heartbeat says: the sender's whole public state, every time (protocol.md 2.2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from .units import Duration, GroupName, NodeName
+from .value import value
 
 PROTOCOL_VERSION = 1
 CLUSTER = NodeName("*")
@@ -33,7 +34,7 @@ class Custody(StrEnum):
         """Whether the node starts or serves the group (what two owners compare when they meet)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(order=True)
 class Life:
     """One life of a node's daemon: Heartbeat's counter and 64 random bits."""
 
@@ -41,12 +42,9 @@ class Life:
     token: int
 
 
-@dataclass(slots=True)
+@value()
 class Ack:
-    """What the sender has taken in from one peer. Nobody changes one, nor a `Beat`.
-
-    They are not frozen, for they are made with every packet: that makes them four times as fast.
-    """
+    """What the sender has taken in from one peer."""
 
     life: Life
     """The peer's life as heard; generation 0 when it was never heard."""
@@ -58,7 +56,7 @@ class Ack:
     """How long ago it was last heard: for people only, never for a decision."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(order=True)
 class Pin:
     """An operator's move: the highest (counter, node) wins everywhere; an empty node is no pin."""
 
@@ -66,7 +64,7 @@ class Pin:
     node: NodeName = NodeName("")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(order=True)
 class Switch:
     """An operator's on or off: the highest counter wins everywhere."""
 
@@ -74,7 +72,7 @@ class Switch:
     on: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Bar:
     """A group failed on its sender, which is no candidate for a while."""
 
@@ -83,7 +81,7 @@ class Bar:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupView:
     """One group as its sender publishes it."""
 
@@ -109,7 +107,7 @@ class GroupView:
         return (self.term, -self.rank, (*(-ord(c) for c in node), 1))
 
 
-@dataclass(slots=True, kw_only=True)
+@value(kw_only=True)
 class Beat:
     """One heartbeat. A peer that speaks only Heartbeat 3.0.6 has version 0 and echoes nobody."""
 

@@ -4,7 +4,6 @@ Everything here is read from this node's present beliefs; `placement` itself kno
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from . import orders, ties
 from .beat import Bar, Custody, Switch
@@ -13,6 +12,7 @@ from .liveness import Liveness
 from .membership import Membership
 from .placement import Candidate, Placement, place
 from .units import Duration, GroupName, Instant, NodeName, readable
+from .value import value
 
 _BARRED_BY = {
     Liveness.UNHEARD: "not heard yet",
@@ -23,7 +23,7 @@ _BARRED_BY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Beliefs:
     """What this node believes of the cluster at one instant."""
 

@@ -1,17 +1,17 @@
 """Draw up the next heartbeat from what the engine believes (protocol.md 2.2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .beat import Beat, Custody, GroupView, Life, Switch
 from .units import Duration, GroupName, Instant, NodeName
+from .value import value
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Public:
     """The part of a beat whose change is told at once; it changes only when something is new."""
 

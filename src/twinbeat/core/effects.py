@@ -1,23 +1,24 @@
 """Effects: the orders the core gives. The shell performs them in the order of the list."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from .beat import Beat, Life, Switch
 from .model import GroupSpec
 from .records import Request
 from .units import GroupName, Instant, NodeName
+from .value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SendBeat:
     """Send this heartbeat on every link, now."""
 
     beat: Beat
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SendMessage:
     """Send a message of Heartbeat's own protocol on every link, now."""
 
@@ -29,14 +30,14 @@ class SendMessage:
     """Of this node's present life."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SendAgain:
     """Send the beat or message of that number once more, as it was."""
 
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ClearGroup:
     """Probe every resource of the group and stop what runs; answered like `StopGroup`.
 
@@ -49,7 +50,7 @@ class ClearGroup:
     adopt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StartGroup:
     """Start the resources left to right; an address speaks from its start on, under `Serve`."""
 
@@ -59,7 +60,7 @@ class StartGroup:
     """What the peers said lets it begin before this instant only; then it is `GroupStartLate`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StopGroup:
     """Stop the resources right to left, an address's lease element first of its own steps."""
 
@@ -67,7 +68,7 @@ class StopGroup:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class RestartResources:
     """Stop these resources of a held group right to left, then start them left to right.
 
@@ -81,7 +82,7 @@ class RestartResources:
     """In the order of the configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Serve:
     """Let the group's addresses speak until an instant: the lease (protocol.md 2.6).
 
@@ -97,21 +98,21 @@ class Serve:
     create: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Silence:
     """Delete the group's lease elements at once; the addresses may stay for a moment."""
 
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Announce:
     """Tell the neighbours' caches again where the group's addresses are."""
 
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Obey:
     """Let the kernel end a lease when one of these hardware addresses announces its address.
 
@@ -121,7 +122,7 @@ class Obey:
     macs: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ProveDead:
     """Have a peer's machine cut off by its fencing device, and make sure that it is.
 
@@ -136,7 +137,7 @@ class ProveDead:
     life: Life
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class AskArbiter:
     """Have the arbiter execute one transaction, at most once.
 
@@ -147,7 +148,7 @@ class AskArbiter:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Remember:
     """Write what must survive this life: the switches, and the least generation of the next."""
 
@@ -156,7 +157,7 @@ class Remember:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reply:
     """Answer an operator's request; `refused` is the reason, or None when it was taken."""
 
@@ -164,7 +165,7 @@ class Reply:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Leave:
     """Everything is told: end the daemon. `clean` false: something could not be stopped."""
 
@@ -248,7 +249,7 @@ class What(StrEnum):
     GROUP_RECORD = "group record"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Record:
     """Put a decision into the journal, with its cause and the numbers it rests on.
 

@@ -1,20 +1,20 @@
-"""Events: the facts the core is told. Frozen, past participles; an illegal one cannot exist."""
+"""Events: the facts the core is told. Values, past participles; an illegal one cannot exist."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .beat import Beat
 from .model import ClusterModel
 from .records import Records
 from .units import GroupName, LinkName, NodeName
+from .value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Started:
     """The first event of a life: the kernel is silent for every virtual IP, nothing was sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class BeatReceived:
     """An authenticated heartbeat that is no replay arrived on a link (or its copy on another)."""
 
@@ -22,7 +22,7 @@ class BeatReceived:
     link: LinkName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class MessageReceived:
     """An authenticated message came of a peer that speaks Heartbeat's own protocol and no more.
 
@@ -40,12 +40,12 @@ class MessageReceived:
     link: LinkName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class TimePassed:
     """Every packet received so far was handed over: deadlines may lapse now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class LinkChanged:
     """An own link came up or went down."""
 
@@ -54,14 +54,14 @@ class LinkChanged:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class PingAnswered:
     """A ping node answered an echo that this life of this node sent it not long ago."""
 
     node: NodeName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupStarted:
     """Every resource of the group runs; answers `StartGroup`."""
 
@@ -69,7 +69,7 @@ class GroupStarted:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupStartFailed:
     """A resource did not start; the rest may be running; answers `StartGroup`."""
 
@@ -79,7 +79,7 @@ class GroupStartFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupStartLate:
     """The start was ordered in time and not begun in time: nothing runs; answers `StartGroup`."""
 
@@ -87,7 +87,7 @@ class GroupStartLate:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupStopped:
     """Nothing of the group runs here any more; answers `StopGroup` and `ClearGroup`."""
 
@@ -95,7 +95,7 @@ class GroupStopped:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupStopFailed:
     """A resource may still be running; answers `StopGroup` and `ClearGroup`."""
 
@@ -105,7 +105,7 @@ class GroupStopFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupFound:
     """All of the group but its addresses runs here already; answers `ClearGroup` with `adopt`.
 
@@ -116,7 +116,7 @@ class GroupFound:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupRestarted:
     """The resources run again; answers `RestartResources`."""
 
@@ -124,7 +124,7 @@ class GroupRestarted:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GroupRestartFailed:
     """A resource did not stop, or did not start again; answers `RestartResources`."""
 
@@ -136,7 +136,7 @@ class GroupRestartFailed:
     """It did not stop, and may still be running; false: it is stopped, and did not start."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ResourceLooked:
     """A resource of a held group was looked at, and the answer is worth telling.
 
@@ -152,7 +152,7 @@ class ResourceLooked:
     """The system itself told of its death (a process ended, a unit failed, an address went)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class LeaseLapsed:
     """The kernel no longer holds the lease element, or it could not be written."""
 
@@ -160,14 +160,14 @@ class LeaseLapsed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class GuardChanged:
     """What holds the lease in this kernel: `nft`, `valid_lft` or `none`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class PeerProvenDead:
     """The fencing device confirmed that the peer was off after the order; answers `ProveDead`."""
 
@@ -175,7 +175,7 @@ class PeerProvenDead:
     node: NodeName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ProofFailed:
     """The peer may still be running; answers `ProveDead`."""
 
@@ -184,7 +184,7 @@ class ProofFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ArbiterAnswered:
     """The transaction was executed, or refused by its condition; answers `AskArbiter`.
 
@@ -196,7 +196,7 @@ class ArbiterAnswered:
     records: Records
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ArbiterFailed:
     """No reply came: the transaction was executed or was not; answers `AskArbiter`."""
 
@@ -204,14 +204,14 @@ class ArbiterFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HardwareChanged:
     """The hardware addresses of the interfaces that this node's virtual IPs are on, or come to."""
 
     macs: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HandoverRequested:
     """An operator wants the group on a node (None: on any other candidate), pinned there."""
 
@@ -220,7 +220,7 @@ class HandoverRequested:
     to: NodeName | None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class FailbackRequested:
     """An operator lifts the pin and wants the group on its preferred owner."""
 
@@ -228,7 +228,7 @@ class FailbackRequested:
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class StandbyRequested:
     """An operator takes a node out of service, or back in; kept over restarts."""
 
@@ -237,7 +237,7 @@ class StandbyRequested:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class MaintenanceRequested:
     """An operator freezes one node's groups, or all (`beat.CLUSTER`)."""
 
@@ -246,7 +246,7 @@ class MaintenanceRequested:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CleanupRequested:
     """An operator vouches for a group on a node: failed and unclean marks are lifted.
 
@@ -259,7 +259,7 @@ class CleanupRequested:
     node: NodeName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ClearRequested:
     """An operator has failures forgotten, and bars that they led to: of one group, or of all."""
 
@@ -267,7 +267,7 @@ class ClearRequested:
     group: GroupName | None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ConfirmRequested:
     """An operator vouches that a node is off: nothing of any group runs there."""
 
@@ -275,14 +275,14 @@ class ConfirmRequested:
     node: NodeName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ModelChanged:
     """The configuration was read again and is valid; groups that did not change do not move."""
 
     model: ClusterModel
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ShutdownRequested:
     """Release everything, tell the peers, then leave."""
 

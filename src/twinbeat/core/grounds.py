@@ -1,7 +1,7 @@
 """Why a group may not be claimed now, and why one that is held is let go: in sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from . import ties
@@ -12,12 +12,13 @@ from .membership import Membership
 from .placement import Placement
 from .proofs import Wish
 from .units import GroupName, Instant
+from .value import value
 
 if TYPE_CHECKING:
     from .group import Group
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class World:
     """What a step looks at."""
 

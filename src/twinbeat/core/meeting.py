@@ -1,15 +1,16 @@
 """Two owners of one group: the stronger stays, the other stops at once (protocol.md 2.7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .beat import GroupView
 from .effects import Announce, Effect, Record, What
 from .membership import Membership
 from .units import GroupName, NodeName
+from .value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Ousted:
     """Why this node must let go of what it owns, and of whom it is known."""
 

@@ -5,15 +5,16 @@ Same facts, same answer, on every node. The order of the reasons is the order of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .beat import Pin
 from .losses import hold_down
 from .model import GroupSpec
 from .units import Duration, NodeName, readable
+from .value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Candidate:
     """One node of a group's list, as this node sees it."""
 
@@ -31,7 +32,7 @@ class Candidate:
     """For how long it is not known yet whether the present owner is better connected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Placement:
     """The answer, why, and after what time the answer may change by itself."""
 

@@ -6,7 +6,6 @@ proof `peer` that is all, and it is the class here; `fencing` and `arbiter` ask 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .beat import Custody
@@ -14,6 +13,7 @@ from .effects import Effect
 from .events import ArbiterAnswered, ArbiterFailed, PeerProvenDead, ProofFailed
 from .liveness import Liveness, PeerWatch
 from .units import NEVER, GroupName, Instant, NodeName
+from .value import value
 
 if TYPE_CHECKING:
     from .membership import Membership
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Outcome = PeerProvenDead | ProofFailed | ArbiterAnswered | ArbiterFailed
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Verdict:
     """Whether a peer is proven dead, and the sentence that says why or what is missing."""
 
@@ -29,7 +29,7 @@ class Verdict:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Wish:
     """What one group of this node asks of the proof now."""
 

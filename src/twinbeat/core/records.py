@@ -6,13 +6,14 @@ concludes for itself (`arbiter`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .beat import Life
 from .units import Duration, GroupName, NodeName
+from .value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NodeRecord:
     """One node's registration: its life, and how often it was renewed."""
 
@@ -29,7 +30,7 @@ class NodeRecord:
     """What the node holds unclean, by its own word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class GroupRecord:
     """Who took a group last."""
 
@@ -42,7 +43,7 @@ class GroupRecord:
     """Of the claim that took it; it is kept when the group is given back."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Records:
     """Everything the store holds at one revision. What is absent was never put."""
 
@@ -56,7 +57,7 @@ class Records:
         return 0 if record is None else record.revision
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Renew:
     """Register a life, or show that it goes on.
 
@@ -71,7 +72,7 @@ class Renew:
     unclean: frozenset[GroupName] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Depose:
     """End a node's life: if its record has this revision still, put that it is deposed."""
 
@@ -79,7 +80,7 @@ class Depose:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Take:
     """Own a group from now on.
 
@@ -95,7 +96,7 @@ class Take:
     term: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Release:
     """Give a group back: if its record names this node, life and term, put that it is free."""
 

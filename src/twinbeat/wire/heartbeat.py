@@ -20,12 +20,12 @@ keeps its life and its lease, but says nothing: its sender is heard, and never t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
 from twinbeat.core.beat import PROTOCOL_VERSION, Ack, Beat, Life, Switch
 from twinbeat.core.units import MS, US, Duration, GroupName, NodeName
+from twinbeat.core.value import value
 
 from .groups import MAX_GROUPS, group_name, read_groups, write_groups
 from .message import Field, Message, Reason, WireError, shown
@@ -53,7 +53,7 @@ MAX_AGE_MS = 86_400_000
 """A day: more says no more, for it only makes the grace of a young life shorter."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Envelope:
     """What Heartbeat puts on every message and we send only for its sake."""
 
