@@ -234,10 +234,14 @@ class Arbitration(PeerProof):
 
     def next_deadline(self) -> Instant:
         """Return when a request is given up, a record has stood still for long enough ..."""
-        away = NEVER if self._away else self._answered_at + self._patience + 1
+        earliest = self._review_at
+        if not self._away:
+            earliest = min(earliest, Instant(self._answered_at + self._patience + 1))
         limit = self._members.model.timing.deadtime
-        asked = min((p.asked_at + limit for p in self._pending.values()), default=NEVER)
-        return Instant(min(away, asked, self._review_at))
+        for pending in self._pending.values():
+            if pending.asked_at + limit < earliest:
+                earliest = Instant(pending.asked_at + limit)
+        return earliest
 
     # What is answered.
 
@@ -344,8 +348,10 @@ class Arbitration(PeerProof):
         self, node: NodeName, before: NodeRecord | None, record: NodeRecord, out: list[Effect]
     ) -> None:
         same = before is not None and before.life == record.life
+        if before is not None and same and before.deposed == record.deposed:
+            return
         evidence = {"generation": record.life.generation, "revision": record.revision}
-        if record.deposed and not (same and before is not None and before.deposed):
+        if record.deposed:
             mine = node == self._members.me
             what = What.NODE_DEPOSED if mine else What.PEER_DEPOSED
             why = "the arbiter's record says that this life of it is over"

@@ -141,6 +141,8 @@ class Connectivity:
 
     def outdone(self, node: NodeName) -> dict[NodeName, str]:
         """Return who has seen more ping nodes than a node for long enough, each in a sentence."""
+        if not self._pairs:
+            return {}
         of = f"of {len(self.watches)}"
         return {
             other: f"{other} sees {pair.saw[1]} {of} ping nodes, {node} {pair.saw[0]} {of}"

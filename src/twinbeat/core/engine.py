@@ -107,13 +107,13 @@ class Engine:
     def next_deadline(self) -> Instant:
         """Return when `TimePassed` is due even if nothing else happens."""
         now = self._handled_at
-        deadline = min(self.voice.due, self.members.next_deadline())
+        deadlines = [self.voice.due, *self.members.deadlines()]
         for group in self.groups.values():
-            deadline = min(deadline, group.next_deadline(self.members, now))
+            deadlines.append(group.next_deadline(self.members, now))
         for placement in self.placements.values():
             if placement.review_in is not None:
-                deadline = min(deadline, Instant(now + placement.review_in))
-        return deadline
+                deadlines.append(Instant(now + placement.review_in))
+        return min(deadlines)
 
     def status(self, now: Instant) -> Status:
         """Return the snapshot of what this node believes."""
@@ -159,7 +159,9 @@ class Engine:
         self._looked_at = now
         if any(map(self._waits, self.groups.values())) or self.members.proof.busy:
             self._stir(now)
-        self._public = public(self)
+        said = public(self)
+        if said != self._public:
+            self._public = said  # What is told again stays the same thing: so it is known at once.
         self.voice.publish(self._public)
 
     def _remove(self, name: GroupName) -> None:

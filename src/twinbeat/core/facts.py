@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> bool:
     """Take in one fact and return whether it was news."""
-    match event:
+    match event:  # What comes with every heartbeat stands first.
         case BeatReceived(beat, link):
             return _take_beat(engine, beat, link, now, out)
         case PingAnswered(node):
@@ -56,6 +56,11 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             for group in engine.groups.values():
                 group.recovery.time_passed(now, out)
             return bool(out)
+        case ArbiterAnswered() | ArbiterFailed() | PeerProvenDead() | ProofFailed():
+            news = engine.members.proof.take(event, now, out)
+            if news is None:
+                engine.drop("stale outcome")
+            return bool(news)
         case Started():
             _start(engine, out)
         case GroupStarted(op, name):
@@ -89,11 +94,6 @@ def take(engine: "Engine", event: Event, now: Instant, out: list[Effect]) -> boo
             engine.guard = kind
         case HardwareChanged(macs):
             engine.macs = macs
-        case PeerProvenDead() | ProofFailed() | ArbiterAnswered() | ArbiterFailed():
-            news = engine.members.proof.take(event, now, out)
-            if news is None:
-                engine.drop("stale outcome")
-            return bool(news)
         case ModelChanged(model):
             _adopt(engine, model, now, out)
         case MessageReceived():

@@ -260,10 +260,14 @@ class Group:
 
     def next_deadline(self, members: Membership, now: Instant) -> Instant:
         """Return when it must be served otherwise, or may come back, only because time passed."""
-        if not self.custody.owns or self.serving.until <= now:
-            return self.recovery.until
-        quiet = [at for peer in members if (at := peer.quiet_at(members.awake)) > now]
-        return min([self.recovery.until, self.serving.until, *quiet])
+        earliest = self.recovery.until
+        if self.serving.until <= now or not self.custody.owns:
+            return earliest
+        earliest = min(earliest, self.serving.until)
+        for peer in members:
+            if now < (quiet := peer.quiet_at(members.awake)) < earliest:
+                earliest = quiet
+        return earliest
 
     def _consider_claim(self, world: World) -> list[Effect]:
         why = bar(self, world)

@@ -48,7 +48,8 @@ def renewable_until(
         if peer.gone or peer.silence(now, awake) >= timing.quiet:
             continue
         promise = max(promised_by(peer, group, own, mine), peer.reborn_at + timing.lease)
-        until = promise if until is None else min(until, promise)
+        if until is None or promise < until:
+            until = promise
     return Instant(own.spoke_at + timing.lease if until is None else until)
 
 
@@ -80,5 +81,5 @@ def promised_by_all(
     With an arbiter this is what an owner that it does not answer lives on. Nobody is exempt: who
     is not heard here may be the one that deposes this node.
     """
-    promises = (promised_by(peer, group, own, mine) for peer in peers)
-    return min(promises, default=own.promise(own.seq))
+    promises = [promised_by(peer, group, own, mine) for peer in peers]
+    return min(promises) if promises else own.promise(own.seq)

@@ -260,12 +260,12 @@ class PeerWatch:
 
     def next_deadline(self, awake: Instant) -> Instant:
         """Return when silence would next mean something: late, or the limit."""
-        if self.gone:
+        if self.liveness in _GONE:
             return NEVER
         limit = self.limit
-        if self.heard and not self.late:
-            limit = min(limit, self.timing.warntime)
-        return Instant(max(self._since, awake) + limit)
+        if not self.late and self.timing.warntime < limit and self.liveness in _HEARD:
+            limit = self.timing.warntime
+        return Instant((self._since if self._since > awake else awake) + limit)
 
     # How it is done.
 

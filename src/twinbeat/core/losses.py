@@ -37,7 +37,7 @@ class Losses:
 
     def count(self, now: Instant) -> int:
         """Return how often that was within the last hour."""
-        return sum(now - at < WITHIN for at in self._at)
+        return sum(now - at < WITHIN for at in self._at) if self._at else 0
 
     def forget(self) -> None:
         """Begin anew: an operator says so."""

@@ -125,7 +125,8 @@ class Membership:
     def compare(self, now: Instant) -> None:
         """Compare what this node and those that are heard see of the world outside."""
         said = {p.node: p.beat.pings for p in self if p.heard and p.beat is not None}
-        self.connectivity.compare({**said, self.me: self.connectivity.statement}, now)
+        said[self.me] = self.connectivity.statement
+        self.connectivity.compare(said, now)
 
     # What follows.
 
@@ -150,8 +151,8 @@ class Membership:
     def holders(self, group: GroupName) -> Iterator[PeerWatch]:
         """Yield the peers whose newest beat holds it and which still speak for themselves."""
         for peer in self:
-            gone = peer.liveness is Liveness.LEFT or silent_everywhere(peer, self).proven
-            if peer.custody(group).holds and not gone:
+            holds = peer.custody(group).holds and peer.liveness is not Liveness.LEFT
+            if holds and not silent_everywhere(peer, self).proven:
                 yield peer
 
     def holder(self, group: GroupName) -> PeerWatch | None:
@@ -161,15 +162,17 @@ class Membership:
     def owner(self, group: GroupName) -> PeerWatch | None:
         """Return the strongest peer that is heard to start or serve the group."""
         owners = [
-            (view.strength(peer.node), peer)
-            for peer in self
+            (peer, view)
+            for peer in self.peers.values()
             if peer.heard and (view := peer.view(group)) is not None and view.custody.owns
         ]
-        return max(owners, key=lambda entry: entry[0])[1] if owners else None
+        if len(owners) > 1:
+            return max(owners, key=lambda owner: owner[1].strength(owner[0].node))[0]
+        return owners[0][0] if owners else None
 
     def unclean_nodes(self, group: GroupName) -> list[NodeName]:
         """Return the peers that are known to hold a group unclean."""
-        return sorted(node for name, node in self.unclean if name == group)
+        return sorted(node for name, node in self.unclean if name == group) if self.unclean else []
 
     def unheard_by(self, node: NodeName, now: Instant) -> NodeName | None:
         """Return a peer that is heard and does not hear a node, or None.
@@ -178,7 +181,7 @@ class Membership:
         first beats still tell of the time before.
         """
         settled = now - 2 * self.model.timing.keepalive
-        for peer in self:
+        for peer in self.peers.values():
             if peer.node != node and peer.heard_since <= settled and peer.heard and peer.beat:
                 ack = peer.beat.acks.get(node)
                 if ack is not None and not ack.hears:
@@ -216,12 +219,13 @@ class Membership:
             return None
         return max(granted, lease.promised_by_all(self, group, self.mine, mine))
 
-    def next_deadline(self) -> Instant:
-        """Return when the silence of any peer, or of who was asked, next means something."""
-        deadline = min(self.proof.next_deadline(), self.connectivity.next_deadline())
-        for peer in self.peers.values():
-            deadline = min(deadline, peer.next_deadline(self.awake))
-        return deadline
+    def deadlines(self) -> list[Instant]:
+        """Return when the silence of each peer, and of who was asked, next means something."""
+        awake = self.awake
+        deadlines = [peer.next_deadline(awake) for peer in self.peers.values()]
+        deadlines.append(self.proof.next_deadline())
+        deadlines.append(self.connectivity.next_deadline())
+        return deadlines
 
     # How it is told.
 
