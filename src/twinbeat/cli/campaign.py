@@ -17,7 +17,7 @@ from twinbeat.sim.outcome import Outcome, Summary
 from twinbeat.sim.run import Run
 from twinbeat.sim.schedule import draw_schedule
 
-from .simulation import Order, smaller, write_file
+from .simulation import Order, seldom_collected, smaller, write_file
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,7 +62,7 @@ def simulate_many(seeds: range, order: Order, jobs: int, json_file: Path | None)
 def _play(task: _Task) -> tuple[Outcome, float]:
     began = time.process_time()
     options = task.order.options(task.seed)
-    with task.order.breaking():
+    with task.order.breaking(), seldom_collected():
         outcome = Run(options, draw_schedule(options)).play()
     return outcome, time.process_time() - began
 

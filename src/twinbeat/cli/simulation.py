@@ -1,8 +1,10 @@
 """One simulated run: played, made smaller when it fails, told, and drawn."""
 
+import gc
 import json
 import sys
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -59,6 +61,17 @@ class Order:
         """Return the command that plays a run again."""
         mutant = f" --mutant {self.mutant}" if self.mutant else ""
         return command(options, schedule) + mutant
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage in rings a hundred times less often: runs hardly make any."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100 * usual[0], *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def simulate_one(
