@@ -282,6 +282,13 @@ def test_a_node_that_was_overtaken_jumps_above_it() -> None:
     assert court.store.nodes[HERE].life == Life(10, MINE.token)
 
 
+def test_an_owner_that_is_overtaken_after_a_long_calm_stops() -> None:
+    court = owner(6000)
+    court.renew(node=THERE, life=Life(9, 99))
+    court.until(6300, Custody.STOPPED, HERE)
+    assert court.custody() is Custody.STOPPING
+
+
 def test_the_same_generation_with_another_token_is_another_life() -> None:
     court = Court()
     court.renew(node=HERE, life=Life(MINE.generation, 99))

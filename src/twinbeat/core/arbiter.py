@@ -234,14 +234,10 @@ class Arbitration(PeerProof):
 
     def next_deadline(self) -> Instant:
         """Return when a request is given up, a record has stood still for long enough ..."""
-        earliest = self._review_at
-        if not self._away:
-            earliest = min(earliest, Instant(self._answered_at + self._patience + 1))
+        away = NEVER if self._away else self._answered_at + self._patience + 1
         limit = self._members.model.timing.deadtime
-        for pending in self._pending.values():
-            if pending.asked_at + limit < earliest:
-                earliest = Instant(pending.asked_at + limit)
-        return earliest
+        asked = [pending.asked_at + limit for pending in self._pending.values()]
+        return Instant(min(away, self._review_at, *asked))
 
     # What is answered.
 
@@ -296,7 +292,7 @@ class Arbitration(PeerProof):
 
     def _read(self, records: Records, now: Instant, out: list[Effect]) -> bool:
         """Take in newer records; return whether anything but counters has changed."""
-        before, told = self._records or Records(), len(out)
+        before, told, news = self._records or Records(), len(out), False
         if self._records is not None and records.revision < before.revision:
             return False
         self._records = records
@@ -304,14 +300,14 @@ class Arbitration(PeerProof):
             seen = self._unchanged.get(node)
             if seen is None or seen[0] != record.revision:
                 self._unchanged[node] = (record.revision, now)
-            self._tell_node(node, before.nodes.get(node), record, out)
+            news |= self._tell_node(node, before.nodes.get(node), record, out)
         for name, group in records.groups.items():
             self._tell_group(name, before.groups.get(name), group, out)
         own = self._own()
         if own is not None and own.life == self._members.mine.life and not own.deposed:
             promise = self._members.mine.promise(own.counter)
             self._granted = {name: promise for name in self._claims if self._owns(name)}
-        return self._members.take_hearsay(_unclean(records)) or len(out) > told
+        return self._members.take_hearsay(_unclean(records)) or news or len(out) > told
 
     # Small things.
 
@@ -346,10 +342,11 @@ class Arbitration(PeerProof):
 
     def _tell_node(
         self, node: NodeName, before: NodeRecord | None, record: NodeRecord, out: list[Effect]
-    ) -> None:
+    ) -> bool:
+        """Tell what became of a node's life; return whether it is another, or has ended."""
         same = before is not None and before.life == record.life
         if before is not None and same and before.deposed == record.deposed:
-            return
+            return False
         evidence = {"generation": record.life.generation, "revision": record.revision}
         if record.deposed:
             mine = node == self._members.me
@@ -359,6 +356,7 @@ class Arbitration(PeerProof):
         elif not same and (node, record.life) == (self._members.me, self._members.mine.life):
             why = "the arbiter has this node's present life"
             out.append(Record(What.NODE_REGISTERED, why, evidence=evidence))
+        return True
 
     @staticmethod
     def _tell_refused(node: NodeName, records: Records, out: list[Effect]) -> None:
