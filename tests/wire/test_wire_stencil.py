@@ -103,13 +103,25 @@ def test_the_digits_of_slots_may_trade_places() -> None:
     for seq, age in ((0xFF, 100), (0x100, 1), (0xFE, 101), (0x101, 2), (0x102, 3)):
         beat = later(BEAT, seq, age)
         assert ear.hear(packet_of(beat)) == beat
+    assert ear.short == 4
+
+
+def test_slots_of_other_sizes_come_the_short_way() -> None:
+    ear = Ear()
+    ear.hear(packet_of())
+    for digits in range(1, 15):
+        beat = later(BEAT, 16**digits, 10 ** min(digits, 6))
+        envelope = replace(ENVELOPE, load="9" * digits)
+        assert ear.hear(packet_of(beat, envelope)) == beat
+    assert ear.short == 14
 
 
 def test_what_is_known_is_bounded() -> None:
     ear = Ear()
     for length in range(1, 3 * MAX_STENCILS):
-        ear.hear(packet_of(replace(BEAT, acks={NodeName("n" * (length % 90 + 1)): Ack(
-            Life(length, 1), 1, hears=True)})))  # fmt: skip
+        ear.hear(packet_of(replace(BEAT, digest=f"{length}", acks={
+            NodeName("n" * (length % 90 + 1)): Ack(Life(length, 1), 1, hears=True)})))  # fmt: skip
+        assert len(vars(ear.reader)["_told"]) <= MAX_STENCILS
         assert len(vars(ear.reader)["_cuts"]) <= MAX_STENCILS
         assert len(vars(ear.reader)["_known"]) <= MAX_STENCILS
 
