@@ -37,17 +37,23 @@ class Beliefs:
 
 def placed(group: Group, beliefs: Beliefs) -> Placement:
     """Ask placement who should own a group."""
-    owner = present_owner(group, beliefs.members)
-    frozen = orders.frozen(beliefs.maintenance, owner or group.last_owner)
-    candidates = {node: candidate(group, node, beliefs, owner) for node in group.spec.nodes}
-    at = None if owner is None else candidates.get(owner)
-    if frozen is None and (owner is None or (at is not None and at.barred is None)):
-        frozen = ties.waits(group, beliefs.groups, beliefs.members)
-    return place(group.spec, candidates, owner, group.pin, frozen)
+    owner, keeper = _owner(group, beliefs.members), present_owner(group, beliefs.members)
+    frozen = orders.frozen(beliefs.maintenance, keeper or group.last_owner)
+    candidates = {node: candidate(group, node, beliefs, keeper) for node in group.spec.nodes}
+    at = None if keeper is None else candidates.get(keeper)
+    if frozen is None and (keeper is None or (at is not None and at.barred is None)):
+        waits = ties.waits(group, beliefs.groups, beliefs.members)
+        if waits is not None:  # Who found it running is not its owner, and waits as well.
+            return place(group.spec, candidates, owner, group.pin, waits)
+    return place(group.spec, candidates, keeper, group.pin, frozen)
 
 
 def present_owner(group: Group, members: Membership) -> NodeName | None:
     """Return the node that starts or serves a group, or else stops it, or else has found it."""
+    return _owner(group, members) or _finder(group, members)
+
+
+def _owner(group: Group, members: Membership) -> NodeName | None:
     if group.custody.owns:
         return members.me
     if (peer := members.owner(group.name)) is not None:
@@ -57,7 +63,7 @@ def present_owner(group: Group, members: Membership) -> NodeName | None:
     for other in members:
         if other.heard and other.custody(group.name) is Custody.STOPPING:
             return other.node
-    return _finder(group, members)
+    return None
 
 
 def _finder(group: Group, members: Membership) -> NodeName | None:

@@ -83,7 +83,11 @@ def comes(group: "Group", groups: "Groups", members: Membership) -> bool:
         bool(lacking)
         and not apart
         and all(
-            any(_custody(name, node, groups, members) in _ON_THE_WAY for node in nodes)
+            any(
+                _custody(name, node, groups, members) in _ON_THE_WAY
+                or _wanted(name, node, groups, members)
+                for node in nodes
+            )
             for name in lacking
         )
     )
@@ -141,3 +145,12 @@ def _custody(name: GroupName, node: NodeName, groups: "Groups", members: Members
         return groups[name].custody if name in groups else Custody.STOPPED
     peer = members.peers.get(node)
     return peer.custody(name) if peer is not None and peer.heard else Custody.STOPPED
+
+
+def _wanted(name: GroupName, node: NodeName, groups: "Groups", members: Membership) -> bool:
+    """Whether a node is about to claim a group."""
+    if node == members.me:
+        return name in groups and groups[name].want
+    peer = members.peers.get(node)
+    view = None if peer is None or not peer.heard else peer.view(name)
+    return view is not None and view.want
