@@ -130,6 +130,8 @@ class PeerWatch:
         """Between the two newest beats."""
         self.tied = False
         """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
+        self._ties_from = 0
+        """From which of this node's beats on an acknowledgement shows that."""
         self.read_anew = True
         """Whether the next beat is news even if it repeats the last one."""
         self.limit: Duration = self._limit()
@@ -218,10 +220,17 @@ class PeerWatch:
         self.timing, self.read_anew = timing, True
         self.limit = max(self.limit, self._limit())
 
+    def loosen(self, seq: int) -> None:
+        """Know that the peer may serve on its own account, for it heard nothing of a stalled node.
+
+        What it said before counts no more, and some of that may wait to be taken in: it is tied
+        again by an acknowledgement of a beat after `seq`.
+        """
+        self.tied, self._ties_from = False, seq + 1
+        self.limit = max(self.limit, self._limit())
+
     def doubt(self) -> None:
         """Judge anew a peer that was gone: it may have come back while this node was away."""
-        self.tied = False
-        self.limit = max(self.limit, self._limit())
         if self.gone:
             self.liveness = Liveness.DOUBTED
 
@@ -296,7 +305,7 @@ class PeerWatch:
             self.tied = False
             self.void_acks()
         else:
-            self.tied = ack.hears
+            self.tied = ack.hears and ack.seq >= self._ties_from
             self.acked_seq, self.promised = ack.seq, mine.promise(ack.seq)
 
     def _judge(self, beat: Beat, now: Instant) -> None:

@@ -102,8 +102,9 @@ class Membership:
         """
         self.awake = now
         self.connectivity.stalled(now)
-        if gap >= self.model.timing.quiet:
-            for peer in self:
+        for peer in self:
+            peer.loosen(self.mine.seq)
+            if gap >= self.model.timing.quiet:
                 peer.doubt()
 
     def take_hearsay(self, marks: Iterable[Unclean]) -> bool:

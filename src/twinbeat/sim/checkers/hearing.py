@@ -26,6 +26,8 @@ class _Ear:
     heard_true: Instant = LONG_AGO
     awake: Instant = LONG_AGO
     """Since when the hearer's silence counts: its boot, or the end of its last stall."""
+    ties_from: int = 0
+    """From which of the hearer's beats on an acknowledgement ties the speaker to it."""
     judged: bool = False
     """Whether the speaker was silent for the limit of then; a reload to longer timers is later."""
     both_up: Instant = LONG_AGO
@@ -95,10 +97,16 @@ class Hearing(Watcher):
             self._away_since[name] = (now, local)
 
     def _stalled(self, node: Node, away: Instant, back: Instant) -> None:
-        """Let every silence start anew, but those that were judged before a short stall."""
+        """Let every silence start anew, but those that were judged before a short stall.
+
+        The others may have waited for the node no longer: they acknowledge it anew.
+        """
         short = back - away < node.model.timing.quiet
+        said, birth = self.sent_by(node.name), node.birth
+        newest = said.seq if said and birth and said.life.token == birth.life.token else 0
         for other in node.model.peers(node.name):
             ear = self._ear(node.name, other)
+            ear.ties_from = newest + 1
             judged = away - max(ear.heard_at, ear.awake) >= self.limit(node, other)
             if not (short and (judged or ear.judged)):
                 ear.awake, ear.judged = back, False
@@ -153,14 +161,15 @@ class Hearing(Watcher):
     def limit(self, hearer: Node, speaker: NodeName) -> Duration:
         """Return the silence after which the hearer may judge the speaker: D(p) of protocol.md."""
         timing = hearer.model.timing
-        beat = self._ear(hearer.name, speaker).beat
+        ear = self._ear(hearer.name, speaker)
+        beat = ear.beat
         if beat is None:
             return Duration(max(timing.initdead, _judged_after(timing, timing.lease)))
         ack = beat.acks.get(hearer.name)
         birth = hearer.birth
         # A daemon may begin a new generation in the midst of its run; its token stays.
         knows_me = ack is not None and birth is not None and ack.life.token == birth.life.token
-        tied = knows_me and ack is not None and ack.hears
+        tied = knows_me and ack is not None and ack.hears and ack.seq >= ear.ties_from
         loose = 0 if tied else timing.quiet
         return Duration(_judged_after(timing, beat.lease) + loose)
 
