@@ -1,6 +1,6 @@
 """A private D-Bus daemon, and on it a small systemd whose units a test commands.
 
-It keeps to what org.freedesktop.systemd1(5) says of the calls and signals that are used here.
+It keeps to what a real systemd does in the same cases (unit_contract.py, which both must meet).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+STOPPING = ("deactivating", "stop-sigterm")
 NAME, ROOT = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -52,8 +53,17 @@ class Unit:
     """The result of a start job; `never`: it does not end."""
     stops: str = "done"
     after_start: tuple[str, str] = ("active", "running")
+    after_stop: tuple[str, str] = ("inactive", "dead")
     early: bool = False
     """Whether JobRemoved is sent before the reply that names the job."""
+    takes: float = 0
+    """Seconds from the order to the end of a start."""
+    short: bool = False
+    """Whether it fails as soon as it is started."""
+    restart: bool = False
+    """Whether it is started again when it dies."""
+    restarts: int = 0
+    runs: int = 0
 
 
 @dataclass
@@ -65,6 +75,8 @@ class FakeSystemd:
     bus: MessageBus | None = None
     jobs: int = 0
     subscribed: bool = False
+    ordered: dict[int, str] = field(default_factory=dict)
+    """The unit of each job."""
 
     async def serve(self, address: str) -> None:
         self.bus = await MessageBus(address).connect()
@@ -79,11 +91,24 @@ class FakeSystemd:
     def become(self, name: str, active: str, sub: str) -> None:
         """Let a unit change by itself, and tell the subscribers."""
         unit = self.units[name]
+        if active == "active" and unit.active not in ("active", "reloading"):
+            unit.runs += 1
         unit.active, unit.sub = active, sub
         changed = {"ActiveState": Variant("s", active), "SubState": Variant("s", sub)}
         body = [f"{NAME}.Unit", changed, []]
         self._signal(_path(name), "org.freedesktop.DBus.Properties", "PropertiesChanged",
                      "sa{sv}as", body)  # fmt: skip
+
+    def die(self, name: str) -> None:
+        """Let a unit's main process be killed; where it shall, it is started again."""
+        unit = self.units[name]
+        unit.result = "signal"
+        if unit.restart and unit.active == "active":
+            unit.restarts += 1
+            self.become(name, "activating", "auto-restart")
+            asyncio.get_running_loop().call_later(0.1, self.become, name, "active", "running")
+        else:
+            self.become(name, "failed", "failed")
 
     def end(self, name: str, result: str, path: str = "") -> None:
         """End a job, the newest one if none is named."""
@@ -91,8 +116,8 @@ class FakeSystemd:
         self._signal(ROOT, f"{NAME}.Manager", "JobRemoved", "uoss", body)
 
     def _signal(self, path: str, interface: str, member: str, kinds: str, body: list[Any]) -> None:
-        assert self.bus is not None
-        if self.subscribed:  # systemd tells nobody who did not ask for it.
+        # systemd tells nobody who did not ask for it.
+        if self.subscribed and self.bus is not None:
             self.bus.send(
                 Message(
                     path=path,
@@ -124,9 +149,15 @@ class FakeSystemd:
                 unit = self._unit(message)
                 return Message.new_method_return(message, "v", [Variant("s", unit.result)])
             case "Cancel":
+                job = (message.path or "").rpartition("/")[2]
+                self.end(self.ordered[int(job)], "canceled", message.path or "")
                 return Message.new_method_return(message, "", [])
             case "ListUnitFiles":
-                files = [[f"/lib/systemd/system/{n}", u.enabled] for n, u in self.units.items()]
+                files = [
+                    [f"/lib/systemd/system/{n}", u.enabled if u.load == "loaded" else u.load]
+                    for n, u in self.units.items()
+                    if u.load != "not-found"
+                ]
                 return Message.new_method_return(message, "a(ss)", [files])
         return Message.new_error(message, f"{NAME}.NoSuchMethod", f"no {member}")
 
@@ -138,19 +169,33 @@ class FakeSystemd:
         assert self.bus is not None
         if not unit.early:
             self.bus.send(reply)
-        if result == "never":
-            self.become(name, "activating" if start else "deactivating", "waiting")
+        self.ordered[self.jobs] = name
+        if start and unit.active == "active":
+            self.end(name, "done")
+        elif result == "never":
+            self.become(name, *(("activating", "start") if start else STOPPING))
+        elif start and unit.takes:
+            self.become(name, "activating", "start")
+            finish = (name, start, result, f"{ROOT}/job/{self.jobs}")
+            asyncio.get_running_loop().call_later(unit.takes, self._finish, *finish)
         else:
-            if result in ("done", "failed"):
-                self.become(name, *(unit.after_start if start else ("inactive", "dead")))
-            self.end(name, result)
+            self._finish(name, start, result, f"{ROOT}/job/{self.jobs}")
         return reply if unit.early else True
+
+    def _finish(self, name: str, start: bool, result: str, path: str) -> None:
+        unit = self.units[name]
+        if result in ("done", "failed"):
+            self.become(name, *(unit.after_start if start else unit.after_stop))
+        self.end(name, result, path)
+        if start and unit.short:
+            self.become(name, "failed", "failed")
 
     def _all(self, message: Message) -> dict[str, Variant]:
         unit = self._unit(message)
         words = {"ActiveState": unit.active, "SubState": unit.sub, "LoadState": unit.load,
                  "UnitFileState": unit.enabled, "Description": "A unit"}  # fmt: skip
-        return {name: Variant("s", word) for name, word in words.items()}
+        run = Variant("ay", unit.runs.to_bytes(16, "big"))
+        return {"InvocationID": run} | {name: Variant("s", word) for name, word in words.items()}
 
     def _unit(self, message: Message) -> Unit:
         return next(unit for name, unit in self.units.items() if _path(name) == message.path)

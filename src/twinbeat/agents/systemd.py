@@ -63,6 +63,8 @@ class UnitState:
     enabled: str
     """`enabled`, `disabled`, `static` ...: whether something but the cluster may start it."""
     description: str = ""
+    run: str = ""
+    """systemd's name for this run of the unit: each start gives a new one (InvocationID)."""
 
     def __str__(self) -> str:
         return f"{self.active} ({self.sub})"
@@ -114,6 +116,7 @@ class Systemd:
             load=words.get("LoadState", "unknown"),
             enabled=words.get("UnitFileState", ""),
             description=words.get("Description", ""),
+            run=bytes(said["InvocationID"].value).hex() if "InvocationID" in said else "",
         )
 
     async def result(self, unit: str) -> str:

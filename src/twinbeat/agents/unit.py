@@ -31,6 +31,8 @@ class UnitAgent(AskedAgent):
         self._systemd = systemd
         self._start_limit = (spec.start_timeout or DEFAULT_TIMEOUT) / SECOND
         self._stop_limit = (spec.stop_timeout or DEFAULT_TIMEOUT) / SECOND
+        self._held = ""
+        """The run that was started here or found; a restart by somebody else is another one."""
 
     async def start(self) -> None:
         """Start the unit and wait for its job; raises `AgentError`."""
@@ -42,6 +44,7 @@ class UnitAgent(AskedAgent):
             result, state = await self._job("StartUnit", self._start_limit)
             if state.active not in _UP:
                 raise AgentError(f"{self.name} did not start: {await self._why(result, state)}")
+            self._held = state.run
 
     async def stop(self) -> None:
         """Stop the unit and wait for its job; raises `AgentError` when it may still run."""
@@ -53,7 +56,7 @@ class UnitAgent(AskedAgent):
                 result, state = await self._job("StopUnit", self._stop_limit)
                 if state.active not in _DOWN:
                     raise AgentError(f"{self.name} did not stop: {await self._why(result, state)}")
-            self._may_run = False
+            self._may_run, self._held = False, ""
 
     async def changed(self) -> str:
         """Return when systemd tells a change of the unit."""
@@ -81,6 +84,9 @@ class UnitAgent(AskedAgent):
 
     def _judge(self, state: UnitState) -> tuple[Found, str]:
         if state.active in _UP:
+            self._held = self._held or state.run
+            if state.run != self._held:
+                return Found.FAILED, f"{state}, but another run than the one that was held"
             return Found.RUNNING, ""
         if state.load != "loaded" and state.active == "inactive":
             found = Found.FAILED if self._may_run else Found.STOPPED
