@@ -7,6 +7,7 @@ runs; `not-with`: where it does not. Where groups are in the end, `placed` judge
 from collections.abc import Sequence
 from typing import ClassVar
 
+from twinbeat.core import orders
 from twinbeat.core.beat import Custody
 from twinbeat.core.effects import Effect, StartGroup
 from twinbeat.core.model import GroupSpec
@@ -28,7 +29,9 @@ class Ties(Checker):
             self._judge(node, spec, frozenset(each.name for each in specs))
 
     def _judge(self, node: Node, spec: GroupSpec, at_once: frozenset[GroupName]) -> None:
-        """Judge a start, `at_once` with others."""
+        """Judge a start, `at_once` with others; what ran there in maintenance is left alone."""
+        if self._left_alone(node, spec.name):
+            return
         start = f"{node.name} starts {spec.name}"
         for other in spec.after:
             if not self._held(node, other):
@@ -40,6 +43,12 @@ class Ties(Checker):
             runs = node.kernel.processes(other) and not node.kernel.foreign(other)
             if other in at_once or runs:
                 self.complain(f"{start}, which never runs beside {other}, and that runs there")
+
+    def _left_alone(self, node: Node, group: GroupName) -> bool:
+        """Whether a start keeps what was found running where nothing is to be moved."""
+        said = self.hearing.sent_by(node.name)
+        people = said is not None and orders.frozen(said.maintenance, node.name) is not None
+        return people and bool(node.kernel.processes(group))
 
     def _held(self, node: Node, group: GroupName) -> bool:
         """Whether some node runs it, or has told the starter last that it holds it."""
