@@ -15,7 +15,7 @@ With `fence` and `arbiter` one owner is judged under any cut, and devices and st
 """
 
 from core_trial import Step, Trial, Weather, steps
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twinbeat.core.model import Proof
@@ -73,6 +73,11 @@ def test_one_owner_with_fencing_under_anything(
     trial.relive()
 
 
+ARBITER_FALLS_SILENT = [("cut both", 0, 262), ("arbiter slow", 0, 1677)]
+"""A beat comes in between the end of what the arbiter is granted and the turn that notices it."""
+
+
+@example(3, 1456, 0.0, ARBITER_FALLS_SILENT)
 @given(NODES, SEEDS, LOSSES, steps(*ANYTHING, *STORE))
 @settings(max_examples=15)
 def test_one_owner_with_an_arbiter_under_anything(

@@ -35,7 +35,7 @@ def step(group: "Group", world: World) -> list[Effect]:
         group.waiting = ()
         told = Record(What.GROUP_FOUND, f"it is stopped: {why}", group.name, None, _STOPPED)
         return [*group.clear(), told]
-    if (barred := proof.bar(group.name, world.now)) is not None:
+    if (barred := proof.bar(group.name)) is not None:
         group.claim_seq, group.waiting = 0, (barred,)
         return []
     if not group.claim_seq:

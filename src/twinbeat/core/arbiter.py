@@ -102,9 +102,9 @@ class Arbitration(PeerProof):
         record = self._group_record(group)
         return 0 if record is None else record.term
 
-    def bar(self, group: GroupName, now: Instant) -> str | None:
+    def bar(self, group: GroupName) -> str | None:
         """Return why nothing is claimed: only a registered node that is answered may."""
-        if self._records is None or self._silent(now):
+        if self._records is None or self._away:
             return "the arbiter does not answer"
         if self.outlived() is not None:
             return "the arbiter ended this life of the node"

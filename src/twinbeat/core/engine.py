@@ -195,7 +195,7 @@ class Engine:
     def _wants(self, group: Group) -> bool:
         ready = group.custody in (Custody.STOPPED, Custody.CLAIMING) and not self.leaving
         placed = self.placements[group.name].node == self.me
-        able = self.members.proof.bar(group.name, self._handled_at) is None
+        able = self.members.proof.bar(group.name) is None
         return ready and placed and able and not self.members.unclean_nodes(group.name)
 
     def _lift_void_pin(self, group: Group, beliefs: Beliefs, out: list[Effect]) -> None:

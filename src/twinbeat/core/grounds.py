@@ -55,7 +55,7 @@ def bar_here(group: "Group", world: World) -> str | None:
         return world.placement.reasons[0]
     if (holder := world.members.holder(group.name)) is not None:
         return f"{holder.node} says {holder.custody(group.name)}"
-    return world.members.proof.bar(group.name, world.now)
+    return world.members.proof.bar(group.name)
 
 
 def wish(group: "Group", world: World, *, ready: bool) -> Wish:

@@ -84,7 +84,7 @@ class PeerProof:
         """Return the highest term of a group that is known otherwise than from peers."""
         return 0
 
-    def bar(self, group: GroupName, now: Instant) -> str | None:
+    def bar(self, group: GroupName) -> str | None:
         """Return why this node may not claim a group now, or None."""
 
     def claim(self, group: GroupName, term: int) -> None:
