@@ -8,7 +8,12 @@ from core_watch import Starts
 from hypothesis import strategies as st
 
 from twinbeat.core.effects import Effect
-from twinbeat.core.events import Event, HandoverRequested, StandbyRequested
+from twinbeat.core.events import (
+    ClearRequested,
+    Event,
+    HandoverRequested,
+    StandbyRequested,
+)
 from twinbeat.core.fencing import PATIENCE
 from twinbeat.core.model import Proof
 from twinbeat.core.units import (
@@ -181,6 +186,8 @@ class Trial:
             self._do("thaw", node, None)
             self._requests += 1
             node.tell(StandbyRequested(self._requests, node.name, False))
+            self._requests += 1
+            node.tell(ClearRequested(self._requests, WEB))  # Losses would hold a failback down.
         self._pass(INITDEAD + 3 * DEADTIME + AGENTS)
         if gone := [node for node in self.nodes if not node.engine]:
             for node in gone:  # It was leaving, and has left by now.

@@ -138,7 +138,11 @@ REVIVED_AFTER_A_GOODBYE = [
 ]  # fmt: skip
 """What came to run where no daemon is any more wrongs nobody who starts on its goodbye."""
 
+LOST_OFTEN = [("restart", 0, 31), ("restart", 0, 97), ("restart", 0, 15), ("kill", 0, 1018)]
+"""A node that is lost four times gets its group back when somebody clears that, or much later."""
 
+
+@example(2, 0, 0.0, LOST_OFTEN)
 @example(3, 4940, 0.3, REVIVED_AFTER_A_GOODBYE)
 @given(st.integers(2, 3), st.integers(0, 1 << 16), st.sampled_from([0.0, 0.1, 0.3]), steps(*VERBS))
 @settings(max_examples=60)
