@@ -92,6 +92,7 @@ class Reading:
 PLANNED = dict.fromkeys(("stop", "return", "return-after-power-off", "handover", "failback"), 50.0)
 """Milliseconds of a planned move of ours."""
 AS_TWO_HEARTBEATS = Rival("heartbeat", 1.2)
+AS_HEARTBEAT = Rival("heartbeat", 1.0)
 AS_KEEPALIVED = Rival("keepalived", 1.0)
 
 
@@ -225,7 +226,7 @@ async def idle(
     kinds: Sequence[Kind], timing: Timing, seconds: float, say: Say
 ) -> tuple[list[Figure], list[str]]:
     """Leave each cluster alone for `seconds` and return what the daemon of each node costs."""
-    cpu = Figure("idle: CPU of its processes", "% of a core", 0.35)
+    cpu = Figure("idle: CPU of its processes", "% of a core", rival=AS_HEARTBEAT)
     rss = Figure("... resident memory (RSS)", "MB", 45)
     pss = Figure("... its share of it (PSS)", "MB")
     processes = Figure("... processes", "")
