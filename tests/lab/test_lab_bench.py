@@ -11,7 +11,7 @@ from rich.console import Console
 from twinbeat.lab import bench, peers
 from twinbeat.lab.figures import Entrant, Figure, Rival, Score, Table, as_json, drawing
 from twinbeat.lab.markdown import replaced
-from twinbeat.lab.watching import lateness
+from twinbeat.lab.punctuality import lateness, verdict
 
 OURS = Entrant("twinbeat", "0.1", "keepalive 200 ms", 1000)
 THEIRS = Entrant("keepalived", "2.2.7", "advert_int 0.2 s", 721.875)
@@ -70,6 +70,24 @@ def test_a_beat_is_as_late_as_it_came_after_a_keepalive_from_the_last() -> None:
     # 200 ms after the first, then 203.5 ms, then early by 50 ms, then 200.25 ms.
     beats = [1000 * ms, 1200 * ms, 1403_500_000, 1553_500_000, 1753_750_000]
     assert lateness(reversed(beats), 200 * ms) == [0, 0, 0.25, 3.5]
+
+
+def test_heartbeats_are_later_when_the_half_or_the_latest_hundredth_is() -> None:
+    bound = Rival("nothing more", 1.5)
+    rows = [Figure(name, "ms", rival=bound) for name in ("half", "99 of 100")]
+    for title, half, latest in (
+        ("nothing more", 0.6, 1.2),
+        ("files", 0.8, 1.7),
+        ("units", 0.8, 1.9),
+        ("processes", 1.0, 1.2),
+    ):
+        rows[0].of(title).runs.append(half)
+        rows[1].of(title).runs.append(latest)
+    assert verdict(rows) == (
+        "with files heartbeats are as late as without; with units heartbeats are later; "
+        "with processes heartbeats are later"
+    )
+    assert verdict([]) == "nothing was compared"
 
 
 def test_the_table_shows_median_spread_and_count_side_by_side() -> None:

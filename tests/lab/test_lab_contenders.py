@@ -10,6 +10,7 @@ import pytest
 from lab_cage import in_cage
 
 from twinbeat.lab import topology
+from twinbeat.lab.burdens import BY_DBUS, BY_PIDFD, NOTHING, Burden
 from twinbeat.lab.contender import Contender
 from twinbeat.lab.deaths import deaths, watching
 from twinbeat.lab.files import TIMINGS
@@ -17,11 +18,11 @@ from twinbeat.lab.heartbeat_daemon import HeartbeatDaemon
 from twinbeat.lab.keepalived_daemon import KeepalivedDaemon
 from twinbeat.lab.lineup import MIGRATION, Pair
 from twinbeat.lab.ownership import Standing
+from twinbeat.lab.punctuality import punctuality
 from twinbeat.lab.stage import Stage
 from twinbeat.lab.steps import BY_NAME, Player
 from twinbeat.lab.topology import SEATS
 from twinbeat.lab.twinbeat_daemon import TwinbeatDaemon
-from twinbeat.lab.watching import BY_PIDFD
 from twinbeat.lab.watching import watching as watching_costs
 
 FAST, NORMAL = TIMINGS["fast"], TIMINGS["normal"]
@@ -124,19 +125,30 @@ def test_a_dead_httpd_is_noticed_and_a_page_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_watched_processes_are_counted_into_what_they_cost(tmp_path: Path) -> None:
-    three = replace(BY_PIDFD, title="three", count=3)
+@pytest.mark.parametrize("burden", [BY_PIDFD, BY_DBUS], ids=["pidfd", "dbus"])
+def test_what_is_watched_is_counted_into_what_it_costs(burden: Burden, tmp_path: Path) -> None:
+    three = replace(burden, title="three", count=3)
 
     async def body() -> Any:
-        costs, late = await watching_costs(FAST, 2, lambda _: None, [three])
-        return [
-            {figure.name: figure.scores["twinbeat"].runs for figure in costs},
-            {figure.name: figure.scores["three"].runs for figure in late},
-        ]
+        costs, problems = await watching_costs(FAST, 2, lambda _: None, [three])
+        return {figure.name: figure.scores["twinbeat"].runs for figure in costs}, problems
 
-    costs, late = in_cage(body, tmp_path)
+    costs, problems = in_cage(body, tmp_path)
+    assert problems == []
     (everything,) = costs["three: CPU, scripts included"]
     (daemon,) = costs["... of the daemon alone"]
     assert 0 < daemon <= everything < 100
+
+
+@pytest.mark.root
+def test_late_beats_are_counted_beside_a_metronome(tmp_path: Path) -> None:
+    async def body() -> Any:
+        late, problems = await punctuality(2, lambda _: None, [NOTHING], turns=1)
+        return {figure.name: figure.scores[NOTHING.title].runs for figure in late}, problems
+
+    late, problems = in_cage(body, tmp_path)
+    assert problems == []
     (beats,) = late["beats"]
-    assert 5 <= beats <= 20, "one each 200 ms, for 2 s"
+    assert 20 <= beats <= 60, "one each 50 ms, for 2 s and what the metronome takes to start"
+    assert late["(a metronome: 99 of 100 are no later than)"][0] >= 0
+    assert late["99 of 100 are no later than"] <= late["the latest"]

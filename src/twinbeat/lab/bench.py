@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import cage, load, markdown, measures, peers, watching
+from . import cage, load, markdown, measures, peers, punctuality, watching
 from .contender import Contender
 from .deaths import deaths
 from .deaths import watching as set_to_watch
@@ -28,7 +28,7 @@ from .twinbeat_daemon import TwinbeatDaemon
 MACHINE = f"{date.today()}, Linux {os.uname().release}, {os.cpu_count()} CPUs, {httpd_kind()}"
 WIDTH = 160
 """Columns of the table where no terminal says otherwise."""
-PARTS = ("moves", "idle", "load", "migration", "beats", "deaths", "watching")
+PARTS = ("moves", "idle", "load", "migration", "beats", "deaths", "watching", "punctuality")
 FAST = TIMINGS["fast"]
 BEATS = Timing("beats", keepalive=100, warntime=180, deadtime=361, initdead=2_000)
 """A deadtime that is what keepalived needs to detect a failure with an interval of 100 ms."""
@@ -148,6 +148,7 @@ class _Bench:
             "beats": self._beats,
             "deaths": self._deaths,
             "watching": self._watching,
+            "punctuality": self._punctuality,
         }
         with self.console.status("building the laboratory") as status:
             live = self.console.is_terminal
@@ -189,10 +190,16 @@ class _Bench:
         self.problems += problems
 
     async def _watching(self, say: measures.Say) -> None:
-        costs, late = await watching.watching(FAST, self.options.watch, say)
+        costs, problems = await watching.watching(FAST, self.options.watch, say)
         entrants = _entrants([TwinbeatDaemon], FAST)
         self.more.append(Table("What watching costs", MACHINE, entrants, costs))
-        self.more.append(Table("How late heartbeats are", MACHINE, watching.columns(), late))
+        self.problems += problems
+
+    async def _punctuality(self, say: measures.Say) -> None:
+        late, problems = await punctuality.punctuality(self.options.watch, say)
+        note = f"{MACHINE}: {punctuality.verdict(late)}"
+        self.more.append(Table("How late heartbeats are", note, punctuality.columns(), late))
+        self.problems += problems
 
     async def _course(
         self,

@@ -119,7 +119,6 @@ def read(packet: bytes, stamp: int | None = None) -> Heartbeat | None:
         for name, value in FIELD.findall(packet[head + 8 :])
     }
     source, target = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
-    wall = time.time_ns()
-    stamp = wall if stamp is None else stamp
-    at = kernel.now() - (wall - stamp)
+    stamp = time.time_ns() if stamp is None else stamp
+    at = stamp - kernel.boot()
     return Heartbeat(at, stamp / kernel.SECOND, source, target, length - 8, fields)
