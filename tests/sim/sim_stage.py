@@ -128,11 +128,13 @@ class Stage:
             checker.decided(node, node.clock.now, order)
             checker.started(node, WEB)
 
-    def tell_start(self, node: Node, because: str) -> None:
+    def tell_start(self, node: Node, because: str, term: int = 0) -> None:
         """Tell all checkers that a journal says that web was claimed and starts."""
         for checker in self.checkers:
             checker.told(node, Record(What.GROUP_CLAIMING, because, WEB))
-            checker.told(node, Record(What.GROUP_STARTING, "every peer answered", WEB))
+            evidence = {"term": term}
+            answered = Record(What.GROUP_STARTING, "every peer answered", WEB, evidence=evidence)
+            checker.told(node, answered)
 
 
 class Script(Nature):

@@ -70,6 +70,8 @@ class Move:
     """Who owned it before, by the starter's journal; who started it last, and gave it to whom."""
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
+    unknown: NodeName | None
+    """Who had started it last, when the starter claimed it and had not heard of that yet."""
     again: bool
     """Whether who starts it was the last to start it as well."""
 
@@ -99,7 +101,8 @@ class Move:
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"it failed on {peer}"):
-                return fault.kind in _FAILURES and peer in fault.nodes
+                failed = {peer, self.unknown}  # It may have failed once more since.
+                return fault.kind in _FAILURES and not failed.isdisjoint(fault.nodes)
             if self.because == f"{peer} released it: {peer} is in standby":
                 return fault.kind is FaultKind.STANDBY and peer in fault.nodes
             if self.because == f"{peer} released it: {peer} is leaving":

@@ -36,6 +36,17 @@ class _Cause:
     ended_at: Instant = NEVER
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """How a node came to claim a group last, or found it."""
+
+    because: str = "no claim is in the journal"
+    named: NodeName | None = None
+    """From whom it came by the node's journal."""
+    unknown: NodeName | None = None
+    """Who had started it last by then, if the node had not heard of that."""
+
+
 _Use = tuple[object, ...]
 """What a cause may be used for once; the number of the cause comes first."""
 
@@ -54,8 +65,7 @@ class Causes(Checker):
         """By start: what it can be a use of, the newest causes first."""
         self._used: dict[_Use, int] = {}
         """Which start has which use."""
-        self._claims: dict[tuple[NodeName, GroupName], tuple[str, NodeName | None]] = {}
-        """Why a node claimed a group last, and from whom it came by its journal."""
+        self._claims: dict[tuple[NodeName, GroupName], _Claim] = {}
         self._fencing: dict[NodeName, set[NodeName]] = {}
         """Who ordered whose fencing since a device cut that one's power last."""
         self._struck: dict[NodeName, Instant] = {}
@@ -64,6 +74,8 @@ class Causes(Checker):
         """How often a group was started."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
+        self._terms: dict[GroupName, int] = {}
+        """With which term."""
         self._released_to: dict[GroupName, object] = {}
         """For whom a group was stopped since."""
         self._unsettled_at: dict[GroupName, Instant] = {}
@@ -106,13 +118,16 @@ class Causes(Checker):
         if record.what is What.GROUP_CLAIMING:
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
-            self._claims[node.name, record.group] = record.because, named
+            unknown = self._unknown(node, record.group)
+            self._claims[node.name, record.group] = _Claim(record.because, named, unknown)
         elif record.what is What.GROUP_FOUND:
-            self._claims[node.name, record.group] = record.because, node.name
+            self._claims[node.name, record.group] = _Claim(record.because, node.name)
         elif record.what is What.GROUP_STARTING:
             if self._phase is not Phase.SETTLING:
                 self._judge(node, record.group)
+            term = record.evidence.get("term")
             self._started_by[record.group] = node.name
+            self._terms[record.group] = term if isinstance(term, int) else 0
             self._starts[record.group] += 1
             self._released_to.pop(record.group, None)
         elif record.what is What.GROUP_STOPPING:
@@ -131,26 +146,37 @@ class Causes(Checker):
     # How it is judged.
 
     def _judge(self, node: Node, group: GroupName) -> None:
-        because, named = self._claims.get((node.name, group), ("no claim is in the journal", None))
-        move = f"{node.name} starts {group}: {because}"
+        claim = self._claims.get((node.name, group), _Claim())
+        move = f"{node.name} starts {group}: {claim.because}"
         if self._phase is Phase.QUIET:
             self.complain(f"{move}; the cluster is quiet")
         elif len({other.model.digest for other in self.world.nodes.values()}) > 1:
             self.set_apart(DIFFERING)
-        elif not self._spend(node, self._move(node, group, because, named)):
+        elif not self._spend(node, self._move(node, group, claim)):
             self.complain(f"{move}; no fault or command is left that caused it")
 
-    def _move(self, node: Node, group: GroupName, because: str, named: NodeName | None) -> Move:
+    def _unknown(self, node: Node, group: GroupName) -> NodeName | None:
+        """Return who started a group last, if a node has not heard of that yet."""
+        last = self._started_by.get(group)
+        if last is None or last == node.name:
+            return None
+        beat = self.hearing.beat(node.name, last)
+        view = None if beat is None else beat.groups.get(group)
+        return last if view is None or view.term < self._terms[group] else None
+
+    def _move(self, node: Node, group: GroupName, claim: _Claim) -> Move:
         names = [spec.name for spec in node.model.groups]
         spec = node.model.group(group)
         related = (group, *spec.after, *spec.beside, *spec.apart) if spec else ()
         indices = frozenset(names.index(name) for name in related if name in names)
         to = self._released_to.get(group)
         taker = NodeName(to) if isinstance(to, str) else None
-        former = frozenset(filter(None, (named, self._started_by.get(group), taker)))
+        former = frozenset(filter(None, (claim.named, self._started_by.get(group), taker)))
         judges = frozenset({node.name}.union(*self._fencing.values()))
         peers, again = node.model.peers(node.name), self._started_by.get(group) == node.name
-        return Move(group, indices, node.name, peers, because, former, judges, again)
+        return Move(
+            group, indices, node.name, peers, claim.because, former, judges, claim.unknown, again
+        )  # fmt: skip
 
     def _spend(self, node: Node, move: Move) -> bool:
         """Use up a cause of a start, if all starts so far can have one of their own."""
