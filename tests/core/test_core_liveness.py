@@ -127,6 +127,16 @@ def test_a_later_life_voids_what_the_earlier_one_acknowledged(
     assert (peer.promised, peer.acked_seq, peer.reborn_at) == (LONG_AGO, 0, at(1900))
 
 
+def test_a_new_life_is_dated_by_the_beat_that_came_with_the_least_delay(
+    peer: PeerWatch, mine: OwnBeats
+) -> None:
+    peer.take(beat(7, acked=4), LINK, at(1700), mine)
+    for seq, now, age, born in ((1, 2900, 100, 2800), (2, 3000, 600, 2400), (3, 3900, 700, 2400)):
+        young = beat(seq, life=Life(2, 22), word="up", age=milliseconds(age))
+        peer.take(young, LINK, at(now), mine)
+        assert peer.reborn_at == at(born)
+
+
 def test_an_acknowledgement_counts_from_the_send_time_with_the_lease_of_then(
     peer: PeerWatch, mine: OwnBeats
 ) -> None:

@@ -125,7 +125,7 @@ class PeerWatch:
         """The highest beat of this node's present life that the peer took in."""
         self.losses = Losses()
         self.reborn_at: Instant = LONG_AGO
-        """When the life that is heard now began, as its first beat said; long ago if it knew us."""
+        """When the life that is heard now began, as it says; long ago if it knew us at first."""
         self.interval: Duration = Duration(0)
         """Between the two newest beats."""
         self.tied = False
@@ -202,6 +202,8 @@ class PeerWatch:
             self.reborn_at = _born_at(beat, now)
             if earlier is not None and self.heard and not earlier.leaving:
                 self.losses.note(now)
+        elif beat.age is not None:  # What came with less delay dates it better.
+            self.reborn_at = min(self.reborn_at, _born_at(beat, now))
         self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
             self.heard_since = now
@@ -282,11 +284,12 @@ class PeerWatch:
         """Reckon the limit; it is kept, for it is asked for far oftener than it changes.
 
         A peer that is not tied to this node may serve on its own account, and its last beats may
-        have been lost: it is granted the quiet time on top.
+        have been lost: it is granted the quiet time on top. So is one that was never heard.
         """
-        if self.beat is None:
-            return Duration(max(self.timing.initdead, self.timing.limit(self.timing.lease)))
         loose = 0 if self.tied else self.timing.quiet
+        if self.beat is None:
+            longest = self.timing.limit(self.timing.lease) + loose
+            return Duration(max(self.timing.initdead, longest))
         return Duration(self.timing.limit(self.beat.lease) + loose)
 
     def _weigh(self, beat: Beat) -> Hearing:

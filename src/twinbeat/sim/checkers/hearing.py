@@ -164,7 +164,8 @@ class Hearing(Watcher):
         ear = self._ear(hearer.name, speaker)
         beat = ear.beat
         if beat is None:
-            return Duration(max(timing.initdead, _judged_after(timing, timing.lease)))
+            longest = _judged_after(timing, timing.lease) + timing.quiet
+            return Duration(max(timing.initdead, longest))
         ack = beat.acks.get(hearer.name)
         birth = hearer.birth
         # A daemon may begin a new generation in the midst of its run; its token stays.
