@@ -269,16 +269,25 @@ def test_what_is_found_is_kept_only_when_who_took_it_over_lost_it(
     assert len(stage.said()) == complaints
 
 
-@pytest.mark.parametrize(("term", "complaints"), [(9, 0), (0, 1)])
+@pytest.mark.parametrize(
+    ("kind", "node", "term", "complaints"),
+    [
+        (FaultKind.RESOURCE_DIES, NODE3, 9, 0),
+        (FaultKind.DEAFEN, NODE2, 9, 0),
+        (FaultKind.DEAFEN, NODE1, 9, 1),
+        (FaultKind.RESOURCE_DIES, NODE3, 0, 1),
+        (FaultKind.DEAFEN, NODE2, 0, 1),
+    ],
+)
 def test_who_has_not_heard_of_the_last_start_names_a_failure_before_it(
-    term: int, complaints: int
+    kind: FaultKind, node: NodeName, term: int, complaints: int
 ) -> None:
     """No beat of node3 shows a start with term 9; one with term 0 is no news to anybody."""
     stage = Stage(nodes=3)
     stage.enter(Phase.FAULTY)
     stage.world.tell_injected(fault(FaultKind.RESOURCE_DIES, NODE1))
     stage.tell_start(stage.node3, "it failed on node1", term)
-    stage.world.tell_injected(fault(FaultKind.RESOURCE_DIES, NODE3))
+    stage.world.tell_injected(fault(kind, node))
     stage.tell_start(stage.node2, "it failed on node1")
     assert len(stage.said()) == complaints
 

@@ -101,8 +101,8 @@ class Move:
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"it failed on {peer}"):
-                failed = {peer, self.unknown}  # It may have failed once more since.
-                return fault.kind in _FAILURES and not failed.isdisjoint(fault.nodes)
+                failed = fault.kind in _FAILURES and peer in fault.nodes
+                return failed or self._ended_unknown(fault)
             if self.because == f"{peer} released it: {peer} is in standby":
                 return fault.kind is FaultKind.STANDBY and peer in fault.nodes
             if self.because == f"{peer} released it: {peer} is leaving":
@@ -113,6 +113,13 @@ class Move:
                 return fault.kind is FaultKind.PING_LOST
         told = ("nobody owns it; ", *(f"{peer} released it: " for peer in self.peers))
         return self.because.startswith(told) and self._concerns(fault)
+
+    def _ended_unknown(self, fault: Fault) -> bool:
+        """Whether it failed where the starter had not heard of it, or that node was not heard."""
+        if self.unknown is None:
+            return False
+        failed = fault.kind in _FAILURES and self.unknown in fault.nodes
+        return failed or silences(fault, self.unknown, self.node)
 
     def _lost_it(self, fault: Fault) -> bool:
         """Whether its last starter was stopped, and starts it again: the dead one is dead still.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from twinbeat.core import losses
+from twinbeat.core.beat import Custody
 from twinbeat.core.effects import Record, What
 from twinbeat.core.model import GroupSpec
 from twinbeat.core.units import MS, NEVER, Duration, GroupName, Instant, NodeName
@@ -162,7 +163,9 @@ class Causes(Checker):
             return None
         beat = self.hearing.beat(node.name, last)
         view = None if beat is None else beat.groups.get(group)
-        return last if view is None or view.term < self._terms[group] else None
+        if view is None or view.custody is Custody.CLAIMING or view.term < self._terms[group]:
+            return last
+        return None
 
     def _move(self, node: Node, group: GroupName, claim: _Claim) -> Move:
         names = [spec.name for spec in node.model.groups]
