@@ -1,5 +1,7 @@
 """One peer, with literal times in milliseconds (protocol 2.1 to 2.3)."""
 
+from dataclasses import replace
+
 import pytest
 from core_beats import ME, MY_LIFE, PEER, WEB, beat, says
 from core_models import LINK, timing
@@ -80,7 +82,7 @@ def test_silence_counts_only_while_this_node_was_awake(peer: PeerWatch, mine: Ow
 
 def test_what_was_concluded_before_a_long_stall_is_doubted(peer: PeerWatch) -> None:
     peer.time_passed(at(3000), LONG_AGO)
-    peer.doubt()
+    peer.doubt(5)
     assert (peer.liveness, peer.gone, peer.heard) == (Liveness.DOUBTED, False, False)
     assert peer.time_passed(at(9999), at(8000)) == []
     assert peer.time_passed(at(10_000), at(8000)) == [Change.SILENT]
@@ -88,8 +90,16 @@ def test_what_was_concluded_before_a_long_stall_is_doubted(peer: PeerWatch) -> N
 
 def test_a_peer_that_lives_is_not_doubted(peer: PeerWatch, mine: OwnBeats) -> None:
     peer.take(beat(1, acked=1), LINK, at(1200), mine)
-    peer.doubt()
+    peer.doubt(5)
     assert peer.liveness is Liveness.ALIVE
+
+
+def test_a_goodbye_from_before_a_long_stall_is_doubted(peer: PeerWatch, mine: OwnBeats) -> None:
+    peer.doubt(4)
+    peer.take(replace(beat(1, acked=4), leaving=True), LINK, at(1200), mine)
+    assert (peer.liveness, peer.gone) == (Liveness.DOUBTED, False)
+    peer.take(replace(beat(2, acked=5), leaving=True), LINK, at(1300), mine)
+    assert (peer.liveness, peer.gone) == (Liveness.LEFT, True)
 
 
 def test_a_longer_published_lease_puts_the_judgement_off(peer: PeerWatch, mine: OwnBeats) -> None:

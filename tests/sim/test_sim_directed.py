@@ -76,6 +76,22 @@ def goodbye_without_echo() -> bool:
 
 
 @schedule
+def goodbye_from_before() -> bool:
+    """node1 sleeps while node2 leaves, comes back and takes over; only the goodbye reaches it."""
+    stage = Stage()
+    stage.node1.freeze()
+    stage.node2.shutdown()
+    stage.run(1500)
+    stage.cut("21")
+    stage.node2.boot()
+    stage.run(5000)
+    assert stage.serving() == [NODE2]
+    stage.node1.thaw()
+    stage.run(300)
+    return not stage.said()
+
+
+@schedule
 def no_doubt() -> bool:
     """node1 knows that node2 is dead, and sleeps while it comes back and takes over, unheard."""
     stage = Stage()

@@ -132,6 +132,8 @@ class PeerWatch:
         """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
         self._ties_from = 0
         """From which of this node's beats on an acknowledgement shows that."""
+        self._goodbyes_from = 0
+        """From which of this node's beats on its acknowledgement makes a goodbye believed."""
         self.read_anew = True
         """Whether the next beat is news even if it repeats the last one."""
         self.limit: Duration = self._limit()
@@ -231,8 +233,13 @@ class PeerWatch:
         self.tied, self._ties_from = False, seq + 1
         self.limit = max(self.limit, self._limit())
 
-    def doubt(self) -> None:
-        """Judge anew a peer that was gone: it may have come back while this node was away."""
+    def doubt(self, seq: int) -> None:
+        """Judge anew a peer that was gone: it may have come back while this node was away.
+
+        So may one whose goodbye still waits to be taken in: it is believed if it acknowledges a
+        beat after `seq`.
+        """
+        self._goodbyes_from = seq + 1
         if self.gone:
             self.liveness = Liveness.DOUBTED
 
@@ -315,7 +322,9 @@ class PeerWatch:
         echoes = self.acked_seq > 0
         if beat.leaving and echoes and not _holds(beat):
             # Without the echo it may be a recording, and its sender be back in a later life.
-            self.liveness, self.alive_since = Liveness.LEFT, None
+            now_gone = self.acked_seq >= self._goodbyes_from
+            self.liveness = Liveness.LEFT if now_gone else Liveness.DOUBTED
+            self.alive_since = None
         elif echoes:
             if self.liveness is not Liveness.ALIVE or self.alive_since is None:
                 self.alive_since = now

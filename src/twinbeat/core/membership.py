@@ -97,15 +97,16 @@ class Membership:
     def stalled(self, gap: Duration, now: Instant) -> None:
         """This node was away: every silence starts anew.
 
-        A peer that was gone may only have come back and taken over if it heard nothing of this
-        node for a deadtime; after a gap that comes near it, the peer is doubted.
+        A peer that was gone, or whose goodbye waits to be taken in, may only have come back and
+        taken over if it heard nothing of this node for a deadtime; after a gap that comes near it,
+        the peer is doubted.
         """
         self.awake = now
         self.connectivity.stalled(now)
         for peer in self:
             peer.loosen(self.mine.seq)
             if gap >= self.model.timing.quiet:
-                peer.doubt()
+                peer.doubt(self.mine.seq)
 
     def take_hearsay(self, marks: Iterable[Unclean]) -> bool:
         """Believe who is said to be unclean, unless it speaks for itself; return if it was new."""

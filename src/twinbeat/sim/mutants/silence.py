@@ -87,6 +87,14 @@ def _goodbye_without_echo(real: Callable[..., None]) -> Callable[..., None]:
     return judge
 
 
+def _goodbye_from_before(real: Callable[..., None]) -> Callable[..., None]:
+    def judge(peer: PeerWatch, beat: Beat, now: Instant) -> None:
+        peer._goodbyes_from = 0
+        real(peer, beat, now)
+
+    return judge
+
+
 def _any_life_acknowledges(real: Callable[..., None]) -> Callable[..., None]:
     def take_ack(peer: PeerWatch, beat: Beat, mine: OwnBeats) -> None:
         ack = beat.acks.get(mine.node)
@@ -175,6 +183,12 @@ MUTANTS = (
         name="goodbye-without-echo",
         breaks="a goodbye counts although it does not echo this node, as a recording does not",
         patches=(Patch(PeerWatch, "_judge", _goodbye_without_echo),),
+        seeds=0,
+    ),
+    Mutant(
+        name="goodbye-from-before",
+        breaks="a goodbye that waited while this node was away counts like one of now",
+        patches=(Patch(PeerWatch, "_judge", _goodbye_from_before),),
         seeds=0,
     ),
     Mutant(
