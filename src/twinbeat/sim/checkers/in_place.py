@@ -4,6 +4,10 @@ What has failed is worked out here once more from what the agents told: a death 
 itself told of, one bad look before `rise` good ones, or `fall` of them in a row. Each failure is
 followed at once by a restart in place, while fewer than `restarts` were tried within `window`, and
 else by the group's stop. Nothing else is restarted, or given up.
+
+What counts is the configuration that the group was started by: one that was read since, and says
+otherwise what runs, comes into force when all that runs has stopped. And of the agents' outcomes
+those of the newest order count.
 """
 
 from collections.abc import Sequence
@@ -16,6 +20,7 @@ from twinbeat.core.effects import (
     Effect,
     Record,
     RestartResources,
+    StartGroup,
     StopGroup,
     What,
 )
@@ -47,6 +52,10 @@ class _Looks:
 class _Cared:
     """One group on one node, in the present life of its daemon."""
 
+    spec: GroupSpec | None = None
+    """What it was started by last."""
+    op: int = 0
+    """The newest order for it."""
     held: bool = False
     looks: dict[str, _Looks] = field(default_factory=dict)
     restarting: tuple[str, ...] = ()
@@ -92,18 +101,19 @@ class InPlace(Checker):
             case GroupStarted(_, group):
                 self._of(node, group).looks.clear()
                 self._of(node, group).doubtful = False
-            case GroupStartFailed(_, group):
-                self._fail(node, group, "it did not start")
+            case GroupStartFailed(op, group):
+                if op == self._of(node, group).op:
+                    self._fail(node, group, "it did not start")
             case GroupRestarted(_, group):
                 cared = self._of(node, group)
                 for name in cared.restarting:
                     cared.looks.pop(name, None)
                 cared.restarting, cared.doubtful = (), False
-            case GroupRestartFailed(_, group, _, _, stuck):
-                if self._of(node, group).restarting:
-                    self._of(node, group).stuck = stuck
-                    self._of(node, group).must = frozenset(self._of(node, group).restarting)
-                    self._of(node, group).unheeded = self._unheeded(node, group)
+            case GroupRestartFailed(op, group, _, _, stuck):
+                cared = self._of(node, group)
+                if op == cared.op:
+                    cared.stuck, cared.must = stuck, frozenset(cared.restarting)
+                    cared.unheeded = self._unheeded(node, group)
                     self._fail(node, group, "its restart failed")
             case ResourceLooked():
                 self._look(node, event)
@@ -119,12 +129,19 @@ class InPlace(Checker):
                 case Record(What.FAILURES_CLEARED | What.CLEANED_UP, _, str() as name):
                     if effect.peer in (None, node.name):
                         self._of(node, GroupName(name)).attempts.clear()
-                case RestartResources(_, group, resources):
+                case Record(What.CONFIG_CHANGED):
+                    self._reread(node)
+                case RestartResources(op, group, resources):
                     self._judge_restart(node, group, resources, now)
+                    self._of(node, group).op = op
         for effect in effects:
             match effect:
-                case StopGroup(_, group) | ClearGroup(_, GroupSpec(name=group)):
+                case StartGroup(op, spec):
+                    cared = self._of(node, spec.name)
+                    cared.op, cared.spec = op, spec
+                case StopGroup(op, group) | ClearGroup(op, GroupSpec(name=group)):
                     cared = self._of(node, group)
+                    cared.op = op
                     if cared.owed:
                         self.complain(
                             f"{group} on {node.name}: {cared.failure}; it is stopped, not barred"
@@ -136,8 +153,16 @@ class InPlace(Checker):
     def _of(self, node: Node, group: GroupName) -> _Cared:
         return self._cared.setdefault((node.name, group), _Cared())
 
+    def _reread(self, node: Node) -> None:
+        """Take over of a new configuration what leaves all running that runs."""
+        for (name, group), cared in self._cared.items():
+            spec = node.model.group(group)
+            if name == node.name and spec and cared.spec and spec.runs_as(cared.spec):
+                cared.spec = spec
+
     def _look(self, node: Node, look: ResourceLooked) -> None:
-        cared, spec = self._of(node, look.group), node.model.group(look.group)
+        cared = self._of(node, look.group)
+        spec = cared.spec
         resource = (
             next((r for r in spec.resources if r.name == look.resource), None) if spec else None
         )
@@ -188,7 +213,8 @@ class InPlace(Checker):
     def _judge_restart(
         self, node: Node, group: GroupName, resources: tuple[str, ...], now: Instant
     ) -> None:
-        cared, spec = self._of(node, group), node.model.group(group)
+        cared = self._of(node, group)
+        spec = cared.spec
         where = f"{', '.join(resources)} of {group} on {node.name}"
         if not cared.failure:
             if not cared.doubtful:
@@ -206,7 +232,8 @@ class InPlace(Checker):
         cared.failure, cared.restarting = "", resources
 
     def _judge_end(self, node: Node, group: GroupName) -> None:
-        cared, spec = self._of(node, group), node.model.group(group)
+        cared = self._of(node, group)
+        spec = cared.spec
         tried, most = len(cared.attempts), spec.recovery.restarts if spec else 0
         if not cared.failure:
             if not cared.doubtful:
