@@ -37,6 +37,15 @@ class Right(Checker):
         self._trust = trust
         self._decided: dict[tuple[NodeName, GroupName], Instant] = {}
         """When a node last decided to start a group, by its own clock."""
+        self._orphans: set[tuple[NodeName, GroupName]] = set()
+        """What a node ran when its daemon began a life without that group in its configuration."""
+
+    def lived(self, node: Node, what: str) -> None:
+        """Note what a new life does not know of, although it runs."""
+        if what == "boot":
+            running = {(node.name, group) for group in node.kernel.running()}
+            known = {(node.name, group.name) for group in node.model.groups}
+            self._orphans = {o for o in self._orphans if o[0] != node.name} | (running - known)
 
     def decided(self, node: Node, now: Instant, effects: Sequence[Effect]) -> None:
         """Judge a start when it is decided."""
@@ -72,7 +81,7 @@ class Right(Checker):
         if self._trust.deceived(other, node.name):
             self.set_apart(DECEIVED)
             return
-        if self.world.nodes[other].model.group(group) is None:
+        if self._unknown(self.world.nodes[other], group):
             self.set_apart(UNCONFIGURED)
             return
         if self._unsaid(node, self.world.nodes[other], group):
@@ -85,6 +94,13 @@ class Right(Checker):
             self.set_apart(RESUMED)
         else:
             self.complain(f"{node.name} starts {group} while {other} runs it: {missing}")
+
+    def _unknown(self, other: Node, group: GroupName) -> bool:
+        """Whether the other runs what it has removed, and said nothing of since it forgot it."""
+        if other.model.group(group) is None:
+            return True
+        beat = self.hearing.sent_by(other.name)
+        return (other.name, group) in self._orphans and (beat is None or group not in beat.groups)
 
     def _unsaid(self, node: Node, other: Node, group: GroupName) -> bool:
         """Whether the other runs it without any daemon's doing, and could not tell so yet."""
