@@ -76,6 +76,27 @@ def goodbye_without_echo() -> bool:
 
 
 @schedule
+def orders_without_echo() -> bool:
+    """Both nodes start anew; node1 hears nothing of node2 but a recording with an old order."""
+    stage = Stage()
+    network = stage.world.network
+    said: dict[NodeName, bytes] = {}
+    network.taps.append(said.__setitem__)
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(3000)
+    order = said[NODE2]
+    stage.node2.power_off()
+    stage.node1.power_off()
+    stage.run(3000)
+    stage.node1.boot()
+    network.inject(NODE1, order)
+    stage.run(500)
+    stage.node2.boot()
+    stage.run(3000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
 def goodbye_from_before() -> bool:
     """node1 sleeps while node2 leaves, comes back and takes over; only the goodbye reaches it."""
     stage = Stage()

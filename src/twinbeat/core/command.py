@@ -68,6 +68,8 @@ def obey(engine: "Engine", command: Command) -> list[Effect]:
 
 def adopt(engine: "Engine", beat: Beat) -> list[Effect]:
     """Adopt the orders in a peer's beat that are newer than those known here."""
+    if _perhaps_recorded(engine, beat):
+        return []
     said = f"{beat.node} says so"
     out: list[Effect] = []
     for what, own, heard in (
@@ -88,6 +90,14 @@ def adopt(engine: "Engine", beat: Beat) -> list[Effect]:
             group.cleared = view.cleared
             out.extend(_forget(engine, group, said))
     return out
+
+
+def _perhaps_recorded(engine: "Engine", beat: Beat) -> bool:
+    """Whether a beat may be of a life that nobody remembers: it does not echo this node's.
+
+    An order would outlast the proof that it was one, for who gave it speaks of it no more.
+    """
+    return not engine.members.peers[beat.node].acked_seq
 
 
 def _hand_over(engine: "Engine", name: GroupName, to: NodeName | None) -> list[Effect]:

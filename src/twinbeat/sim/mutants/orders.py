@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from twinbeat.core import candidates, facts, orders
+from twinbeat.core import candidates, command, facts, orders
 from twinbeat.core.beat import Beat, Pin, Switch
 from twinbeat.core.connectivity import Connectivity
 from twinbeat.core.effects import Effect
@@ -36,6 +36,12 @@ MUTANTS = (
         name="pins-not-merged",
         breaks="an operator's move is known to the node that took the command only",
         patches=(Patch(facts, "adopt", _pins_stay),),
+        seeds=0,
+    ),
+    Mutant(
+        name="orders-without-echo",
+        breaks="an order is adopted from a beat that does not echo this node, as no recording does",
+        patches=(constant(command, "_perhaps_recorded", False),),
         seeds=0,
     ),
     Mutant(
