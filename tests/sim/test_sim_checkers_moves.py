@@ -307,6 +307,25 @@ def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
     assert len(stage.said()) == complaints
 
 
+@pytest.mark.parametrize(
+    ("failed", "hangs", "complaints"), [(True, NODE2, 0), (False, NODE2, 1), (True, NODE1, 1)]
+)
+def test_who_starts_again_although_its_peer_is_away_failed_there(
+    failed: bool, hangs: NodeName, complaints: int
+) -> None:
+    """Its bar has ended; what lasts may let it fail as often as it is tried."""
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.RESTART, NODE1))
+    stage.tell_start(stage.node2, "node1 left the cluster")
+    stage.world.tell_injected(fault(FaultKind.START_HANGS, hangs))
+    for _ in range(3):
+        if failed:
+            checker = next(c for c in stage.checkers if isinstance(c, Causes))
+            checker.told(stage.node2, Record(What.GROUP_FAILED, "it did not start", WEB))
+        stage.tell_start(stage.node2, "node1 left the cluster")
+    assert len(stage.said()) == 3 * complaints
+
+
 @pytest.mark.parametrize(("frozen", "complaints"), [(NODE2, 0), (NODE3, 1)])
 def test_who_was_to_take_a_group_is_concerned(frozen: NodeName, complaints: int) -> None:
     stage = Stage(nodes=3)

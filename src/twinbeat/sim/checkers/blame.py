@@ -44,12 +44,13 @@ _BETWEEN_ALL = frozenset({
 """What comes between a node and every other: who is not heard by one releases to another."""
 _COMMANDS = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.MAINTENANCE})
 """What an operator moves a group by; a move that waited for the end of maintenance comes then."""
-_FAILURES = frozenset({
+FAILURES = frozenset({
     FaultKind.START_FAILS, FaultKind.START_HANGS, FaultKind.RESOURCE_DIES,
     FaultKind.RESOURCE_DIES_UNSEEN, FaultKind.RESOURCE_LOOKS_BAD, FaultKind.RESOURCE_DIES_AGAIN,
     FaultKind.RESOURCE_COMES_BACK, FaultKind.RESTART_FAILS, FaultKind.RESTART_HANGS,
     FaultKind.RESTART_STOP_FAILS,
 })  # fmt: skip
+"""What makes a group fail where it runs or starts."""
 _OF_ONE_GROUP = frozenset({FaultKind.HANDOVER, FaultKind.FAILBACK, FaultKind.RELOAD_RESOURCES})
 """What concerns the group of the index `size` alone."""
 
@@ -74,6 +75,8 @@ class Move:
     """Who had started it last, when the starter claimed it and had not heard of that yet."""
     again: bool
     """Whether who starts it was the last to start it as well."""
+    failed: bool
+    """Whether it failed there since."""
 
     @property
     def failback(self) -> bool:
@@ -91,6 +94,8 @@ class Move:
             return self.node in fault.nodes
         if fault.kind is FaultKind.CLEAR:  # The same, on every node.
             return any(fault.size >= index for index in self.indices)
+        if self.failed and fault.kind in FAILURES and self.node in fault.nodes:
+            return True  # Its bar has ended: it is tried again, whatever was said of others.
         if self.because.startswith(FOUND):
             return self._leaves(fault)
         for peer in self.peers:
@@ -101,7 +106,7 @@ class Move:
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"it failed on {peer}"):
-                failed = fault.kind in _FAILURES and peer in fault.nodes
+                failed = fault.kind in FAILURES and peer in fault.nodes
                 return failed or self._ended_unknown(fault)
             if self.because == f"{peer} released it: {peer} is in standby":
                 return fault.kind is FaultKind.STANDBY and peer in fault.nodes
@@ -118,7 +123,7 @@ class Move:
         """Whether it failed where the starter had not heard of it, or that node was not heard."""
         if self.unknown is None:
             return False
-        failed = fault.kind in _FAILURES and self.unknown in fault.nodes
+        failed = fault.kind in FAILURES and self.unknown in fault.nodes
         return failed or silences(fault, self.unknown, self.node)
 
     def _lost_it(self, fault: Fault) -> bool:
@@ -133,7 +138,7 @@ class Move:
         if fault.kind in _STOPS and self.node in fault.nodes:
             return True
         others = self.former - {self.node}
-        if fault.kind in _FAILURES or fault.kind is FaultKind.STANDBY:
+        if fault.kind in FAILURES or fault.kind is FaultKind.STANDBY:
             return not others.isdisjoint(fault.nodes)
         return any(silences(fault, other, self.node) for other in others)
 
@@ -141,7 +146,7 @@ class Move:
         """Whether it hit who starts the group or who had it; some hit everybody."""
         if not fault.nodes or fault.kind in _COMMANDS or fault.kind in _BETWEEN_ALL:
             return True
-        if fault.kind in _FAILURES:  # They drive a group away; once it is cleaned up it comes back.
+        if fault.kind in FAILURES:  # They drive a group away; once it is cleaned up it comes back.
             away = self.node not in fault.nodes and not self.former.isdisjoint(fault.nodes)
             # Or it failed everywhere, and the bar of this node was the first to end.
             anew = self.node in fault.nodes and self.because.startswith("nobody owns it; ")

@@ -3,8 +3,9 @@
 A move is a start; its reason is in the journal's record of the claim before it, and says what must
 have befallen whom (`blame`). A fault or command may cause one start of a group, and one failback of
 it. Faults that last may silence a node more than once: then each silence counts, told apart by the
-last beat taken in before it. What a fencing device does is a deed of its own. A cause is void when
-it has ended and the group has run in one place ever since for longer than any consequence takes.
+last beat taken in before it; or let a group fail more than once: then each failure counts. What a
+fencing device does is a deed of its own. A cause is void when it has ended and the group has run in
+one place ever since for longer than any consequence takes.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ from twinbeat.sim.world import World
 
 from .bars import Bars
 from .base import Checker, Phase
-from .blame import REPEATING, Move
+from .blame import FAILURES, REPEATING, Move
 from .hearing import Hearing
 
 DIFFERING = "moves while configurations differed"
@@ -75,6 +76,10 @@ class Causes(Checker):
         """How often a group was started."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
+        self._failed = Counter[GroupName]()
+        """How often a group failed."""
+        self._failed_on: dict[GroupName, NodeName] = {}
+        """Where it failed since it was started last."""
         self._terms: dict[GroupName, int] = {}
         """With which term."""
         self._released_to: dict[GroupName, object] = {}
@@ -131,6 +136,10 @@ class Causes(Checker):
             self._terms[record.group] = term if isinstance(term, int) else 0
             self._starts[record.group] += 1
             self._released_to.pop(record.group, None)
+            self._failed_on.pop(record.group, None)
+        elif record.what is What.GROUP_FAILED:
+            self._failed[record.group] += 1
+            self._failed_on[record.group] = node.name
         elif record.what is What.GROUP_STOPPING:
             self._released_to[record.group] = record.evidence.get("to")
 
@@ -177,8 +186,10 @@ class Causes(Checker):
         former = frozenset(filter(None, (claim.named, self._started_by.get(group), taker)))
         judges = frozenset({node.name}.union(*self._fencing.values()))
         peers, again = node.model.peers(node.name), self._started_by.get(group) == node.name
+        failed = self._failed_on.get(group) == node.name
         return Move(
-            group, indices, node.name, peers, claim.because, former, judges, claim.unknown, again
+            group, indices, node.name, peers, claim.because, former, judges, claim.unknown, again,
+            failed,
         )  # fmt: skip
 
     def _spend(self, node: Node, move: Move) -> bool:
@@ -215,7 +226,9 @@ class Causes(Checker):
             uses.append((*once, "back"))
         if kind is None:  # It ends many things, for every node.
             uses.append((*once, move.node))
-        if kind in REPEATING:
+        if kind in REPEATING and kind in FAILURES:
+            uses.append((*once, move.node, self._failed[move.group]))
+        elif kind in REPEATING:
             silences = (self.hearing.last_of(node.name, peer) for peer in node.model.nodes)
             uses.append((*once, move.node, *silences))
         return uses
