@@ -132,6 +132,8 @@ class PeerWatch:
         """Whether the newest beat shows the peer bound to this node: it echoes and hears it."""
         self._ties_from = 0
         """From which of this node's beats on an acknowledgement shows that."""
+        self._away: tuple[Instant, Instant] = (LONG_AGO, LONG_AGO)
+        """From when to when this node was away last, and took nothing in."""
         self._goodbyes_from = 0
         """From which of this node's beats on its acknowledgement makes a goodbye believed."""
         self.read_anew = True
@@ -201,11 +203,11 @@ class PeerWatch:
             return hearing
         earlier = self.beat
         if earlier is None or beat.life.generation > earlier.life.generation:
-            self.reborn_at = _born_at(beat, now)
+            self.reborn_at = _born_at(beat, self._said_at(now))
             if earlier is not None and self.heard and not earlier.leaving:
                 self.losses.note(now)
         elif beat.age is not None:  # What came with less delay dates it better.
-            self.reborn_at = min(self.reborn_at, _born_at(beat, now))
+            self.reborn_at = min(self.reborn_at, _born_at(beat, self._said_at(now)))
         self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
             self.heard_since = now
@@ -224,13 +226,13 @@ class PeerWatch:
         self.timing, self.read_anew = timing, True
         self.limit = max(self.limit, self._limit())
 
-    def loosen(self, seq: int) -> None:
+    def loosen(self, seq: int, away: tuple[Instant, Instant]) -> None:
         """Know that the peer may serve on its own account, for it heard nothing of a stalled node.
 
         What it said before counts no more, and some of that may wait to be taken in: it is tied
         again by an acknowledgement of a beat after `seq`.
         """
-        self.tied, self._ties_from = False, seq + 1
+        self.tied, self._ties_from, self._away = False, seq + 1, away
         self.limit = max(self.limit, self._limit())
 
     def doubt(self, seq: int) -> None:
@@ -298,6 +300,11 @@ class PeerWatch:
             longest = self.timing.limit(self.timing.lease) + loose
             return Duration(max(self.timing.initdead, longest))
         return Duration(self.timing.limit(self.beat.lease) + loose)
+
+    def _said_at(self, now: Instant) -> Instant:
+        """Return how early a beat may have come that is taken in now: it may have waited."""
+        left, back = self._away
+        return left if now - back <= self.timing.keepalive else now
 
     def _weigh(self, beat: Beat) -> Hearing:
         if self.beat is None:

@@ -104,7 +104,7 @@ class Membership:
         self.awake = now
         self.connectivity.stalled(now)
         for peer in self:
-            peer.loosen(self.mine.seq)
+            peer.loosen(self.mine.seq, (Instant(now - gap), now))
             if gap >= self.model.timing.quiet:
                 peer.doubt(self.mine.seq)
 
