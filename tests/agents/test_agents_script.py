@@ -268,14 +268,17 @@ def test_a_directory_that_others_may_write_is_refused(mode: int, bench: Bench) -
     assert run(is_running(bench.agent())) == [True]
 
 
-def test_the_target_of_a_symbolic_link_is_judged_with_its_directories(bench: Bench) -> None:
-    elsewhere = bench.directory / "elsewhere"
-    elsewhere.mkdir()
-    target = bench.script("echo running", name="real", where="elsewhere")
-    (bench.resource_d / "web").symlink_to(target)
+@pytest.mark.parametrize("opened", ["target", "between"])
+def test_every_link_on_the_way_is_judged_with_its_directory(opened: str, bench: Bench) -> None:
+    for directory in ("target", "between"):
+        (bench.directory / directory).mkdir()
+    target = bench.script("echo running", name="real", where="target")
+    (bench.directory / "between/link").symlink_to(target)
+    (bench.resource_d / "web").symlink_to(bench.directory / "between/link")
     assert run(is_running(bench.agent())) == [True]
-    elsewhere.chmod(0o777)
-    assert f"may write the directory {elsewhere}" in failure(bench.agent().start())
+    (bench.directory / opened).chmod(0o777)
+    said = failure(bench.agent().start())
+    assert f"may write the directory {bench.directory / opened}" in said
 
 
 @pytest.mark.root

@@ -1,12 +1,16 @@
 """Find the programs that run with our rights, and refuse those that somebody else could change."""
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from pathlib import Path, PurePath
+from functools import cache
+from pathlib import Path
 
 from .base import AgentError
+
+MOST_LINKS = 40
+"""So many symbolic links the kernel follows in one path."""
 
 
 def locate(script: str, dirs: Sequence[str]) -> str | None:
@@ -31,8 +35,7 @@ def locate(script: str, dirs: Sequence[str]) -> str | None:
 def require_safe(path: str) -> None:
     """Raise `AgentError` when somebody else could have put or changed what is at `path`."""
     owners = {0, os.geteuid()}
-    real = os.path.realpath(path)
-    found = os.stat(real)
+    found, directories = os.stat(path), _on_the_way(path)
     if found.st_uid not in owners:
         raise AgentError(f"{path} is refused: it belongs to uid {found.st_uid}, not to root")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -40,7 +43,7 @@ def require_safe(path: str) -> None:
             f"{path} is refused: its group or others may write it; remedy: chmod go-w {path}"
         )
     owners |= _strangers()
-    for directory in _above(path, real):
+    for directory in directories:
         found = os.stat(directory)
         if found.st_uid not in owners:
             raise AgentError(
@@ -55,12 +58,35 @@ def require_safe(path: str) -> None:
             )
 
 
-@lru_cache(maxsize=1024)
-def _above(*paths: str) -> list[str]:
-    """Return every directory above these paths; each is asked anew, only their names are kept."""
-    return sorted(
-        {str(above) for path in paths for above in PurePath(os.path.abspath(path)).parents}
-    )
+def _on_the_way(path: str) -> list[str]:
+    """Return every directory in which a name is looked up to find a path, those of links included.
+
+    Raises `OSError` for more than `MOST_LINKS` of them.
+    """
+    here, names = "/", str(Path(path).absolute()).split("/")[::-1]
+    directories: dict[str, None] = {}
+    links = 0
+    while names:
+        name = names.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            here = os.path.dirname(here)
+            continue
+        directories[here] = None
+        there = os.path.join(here, name)
+        try:
+            target = os.readlink(there)
+        except OSError:  # It is no link; if it is nothing at all, who asks for it says so.
+            here = there
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        names += target.split("/")[::-1]
+        if target.startswith("/"):
+            here = "/"
+    return list(directories)
 
 
 @cache
