@@ -370,6 +370,19 @@ def test_a_cause_is_void_when_all_has_been_well_for_long() -> None:
     assert len(stage.said()) == 1
 
 
+def test_a_claim_may_wait_long_for_its_proof() -> None:
+    stage = faulty()
+    kill: Fault = fault(FaultKind.KILL, NODE1)
+    stage.world.tell_injected(kill)
+    stage.world.tell_healed(kill)
+    for checker in stage.checkers:
+        checker.told(stage.node2, Record(What.GROUP_CLAIMING, DEAD, WEB))
+    stage.run(20000)
+    for checker in stage.checkers:
+        checker.told(stage.node2, Record(What.GROUP_STARTING, "every peer answered", WEB))
+    assert stage.said() == []
+
+
 def test_the_reason_is_that_of_the_newest_claim() -> None:
     stage = faulty()
     stage.world.tell_injected(fault(FaultKind.RESTART, NODE1))

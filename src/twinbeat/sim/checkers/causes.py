@@ -4,8 +4,9 @@ A move is a start; its reason is in the journal's record of the claim before it,
 have befallen whom (`blame`). A fault or command may cause one start of a group, and one failback of
 it. Faults that last may silence a node more than once: then each silence counts, told apart by the
 last beat taken in before it; or let a group fail more than once: then each failure counts. What a
-fencing device does is a deed of its own. A cause is void when it has ended and the group has run in
-one place ever since for longer than any consequence takes.
+fencing device does is a deed of its own. A cause is void for a claim when it had ended, and the
+group had run in one place ever since, for longer than any consequence takes; the claim itself may
+wait for its proof as long as it must.
 """
 
 from collections import Counter
@@ -42,6 +43,7 @@ class _Cause:
 class _Claim:
     """How a node came to claim a group last, or found it."""
 
+    at: Instant
     because: str = "no claim is in the journal"
     named: NodeName | None = None
     """From whom it came by the node's journal."""
@@ -125,9 +127,13 @@ class Causes(Checker):
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
             unknown = self._unknown(node, record.group)
-            self._claims[node.name, record.group] = _Claim(record.because, named, unknown)
+            self._claims[node.name, record.group] = _Claim(
+                self.world.now, record.because, named, unknown
+            )
         elif record.what is What.GROUP_FOUND:
-            self._claims[node.name, record.group] = _Claim(record.because, node.name)
+            self._claims[node.name, record.group] = _Claim(
+                self.world.now, record.because, node.name
+            )
         elif record.what is What.GROUP_STARTING:
             if self._phase is not Phase.SETTLING:
                 self._judge(node, record.group)
@@ -156,13 +162,13 @@ class Causes(Checker):
     # How it is judged.
 
     def _judge(self, node: Node, group: GroupName) -> None:
-        claim = self._claims.get((node.name, group), _Claim())
+        claim = self._claims.get((node.name, group), _Claim(self.world.now))
         move = f"{node.name} starts {group}: {claim.because}"
         if self._phase is Phase.QUIET:
             self.complain(f"{move}; the cluster is quiet")
         elif len({other.model.digest for other in self.world.nodes.values()}) > 1:
             self.set_apart(DIFFERING)
-        elif not self._spend(node, self._move(node, group, claim)):
+        elif not self._spend(node, self._move(node, group, claim), claim.at):
             self.complain(f"{move}; no fault or command is left that caused it")
 
     def _unknown(self, node: Node, group: GroupName) -> NodeName | None:
@@ -192,12 +198,12 @@ class Causes(Checker):
             failed,
         )  # fmt: skip
 
-    def _spend(self, node: Node, move: Move) -> bool:
+    def _spend(self, node: Node, move: Move, claimed_at: Instant) -> bool:
         """Use up a cause of a start, if all starts so far can have one of their own."""
         possible: list[_Use] = []
         for number, cause in reversed(list(enumerate(self._causes))):
             fits = cause.fault is None or move.fits(cause.fault)
-            if fits and not self._void(cause, node, move.group):
+            if fits and not self._void(cause, node, move.group, claimed_at):
                 possible += [(number, *use) for use in self._uses(cause, node, move)]
         spec = node.model.group(move.group)
         # It goes along with another group, or gives way to it.
@@ -233,12 +239,12 @@ class Causes(Checker):
             uses.append((*once, move.node, *silences))
         return uses
 
-    def _void(self, cause: _Cause, node: Node, group: GroupName) -> bool:
-        if cause.ended_at == NEVER:
+    def _void(self, cause: _Cause, node: Node, group: GroupName, at: Instant) -> bool:
+        """Whether a cause was over and done with when the group was claimed."""
+        if cause.ended_at == NEVER or len(self._running.get(group, ())) != 1:
             return False
-        running = self._running.get(group, set())
-        settled = self._unsettled_at.get(group, Instant(0)) if len(running) == 1 else self.world.now
-        return self.world.now - max(cause.ended_at, settled) > self._tail(node, group)
+        settled = self._unsettled_at.get(group, Instant(0))
+        return at - max(cause.ended_at, settled) > self._tail(node, group)
 
     def _tail(self, node: Node, group: GroupName) -> Duration:
         """Return how long after its end, and in one place, a fault may still move a group."""
