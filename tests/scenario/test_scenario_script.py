@@ -21,6 +21,7 @@ WEB, WEB2, MAIL = GroupName("web"), GroupName("web2"), GroupName("mail")
         ("cut node2--node1 node1->node3", do.Cut((((TWO, ONE), (ONE, TWO)), ((ONE, THREE),)))),
         ("heal", do.Heal()),
         ("lose node1->node2 x.x", do.Lose((ONE, TWO), "x.x")),
+        ("replay node1->node2", mishaps.ReplayBeat((ONE, TWO))),
         ("handover web2 at=node3 to=node1", do.Handover(WEB2, to=ONE, at=THREE)),
         ("handover mail", do.Handover(MAIL)),
         ("maintenance on", do.Maintenance("on")),

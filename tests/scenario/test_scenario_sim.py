@@ -65,6 +65,8 @@ def findings(text: str) -> list[str]:
         ('handover mail\nexpect refused "dead"', "it was refused for another reason: there is no"),
         ("handover mail", "it was refused: there is no group mail"),
         ("kill node1 node2\nhandover web", "no daemon runs that could be asked"),
+        ("replay node1->node2", "there is no recording of node1"),
+        ("cluster nodes=2\nrecord node1", "node1 sent nothing yet that could be recorded"),
     ],
 )
 def test_an_expectation_that_is_not_met_says_what_is_seen_instead(lines: str, finding: str) -> None:

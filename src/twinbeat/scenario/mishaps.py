@@ -1,10 +1,14 @@
-"""Verbs for what befalls resources, their agents and a kernel; like `steps`, a class is a verb."""
+"""Verbs for what befalls resources, their agents and a kernel, and for an attacker on the wire.
+
+Like in `steps`, a class is a verb.
+"""
 
 from dataclasses import dataclass
 
 from twinbeat.core.units import GroupName, NodeName
 
 from .steps import Step
+from .values import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,22 @@ class Kernel(Step):
     verb: str
     group: GroupName
     node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBeat(Step):
+    """Record the heartbeat that a node sent last, as anybody on the wire can.
+
+    The recording outlasts the node's life, and takes the place of an earlier one.
+    """
+
+    usage = "record NODE"
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayBeat(Step):
+    """Play the recording of the first node to the second: no cut keeps it away."""
+
+    usage = "replay PATH"
+    path: Path

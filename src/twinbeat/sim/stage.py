@@ -77,6 +77,10 @@ class SimStage:
         self._nature = Fates()
         model = self._setting.model()
         self.world = World(dict.fromkeys(model.nodes, model), self._nature, KEYRING)
+        self._said: dict[NodeName, bytes] = {}
+        """What each node sent last."""
+        self._recordings: dict[NodeName, bytes] = {}
+        self.world.network.taps.append(self._said.__setitem__)
         self._answers, self._journals = Answers(self.world), Journals(self.world.now)
         self._transcript = Transcript(self.world)
         # A script may end at any moment, with everything broken: only safety is judged.
@@ -181,6 +185,14 @@ class SimStage:
                     network.mend(sender, receiver)
             case do.Lose(path, fates):
                 self._nature.fates[path] = deque(fates)
+            case mishaps.RecordBeat(node):
+                if node not in self._said:
+                    raise Unmet(f"{node} sent nothing yet that could be recorded")
+                self._recordings[node] = self._said[node]
+            case mishaps.ReplayBeat((sender, receiver)):
+                if sender not in self._recordings:
+                    raise Unmet(f"there is no recording of {sender}")
+                network.inject(receiver, self._recordings[sender])
             case mishaps.Mend():
                 for each in nodes.values():
                     mishap.mend(each)
