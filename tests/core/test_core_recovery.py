@@ -188,6 +188,10 @@ def test_what_was_cleared_is_forgotten() -> None:
     assert ward.recovery.health["httpd"].failures == 0
     assert ward.recovery.clear("again") == []
     assert ward.bar(3) == 60
+    ward.recovery.time_passed(ward.recovery.until, [])
+    assert ward.recovery.bar is None
+    assert len(ward.recovery.clear("the next bar is short again")) == 1
+    assert ward.bar(200) == 60
 
 
 def test_what_every_heartbeat_repeats_is_short() -> None:

@@ -213,13 +213,13 @@ class Recovery:
             self.bar, self.until = None, NEVER
 
     def clear(self, why: str) -> list[Effect]:
-        """Forget every failure, what was tried about it, and the bar that it led to.
+        """Forget every failure, what was tried about it, and the bars that it led to.
 
         Restarts may be remembered of a resource that the configuration does not name any more.
         """
         out: list[Effect] = []
         failures = {name: h.failures for name, h in self.health.items() if h.failures}
-        if self.bar is not None or failures or self._attempts:
+        if self.bar is not None or self._bars or failures or self._attempts:
             self._tell(
                 out, What.FAILURES_CLEARED, why, barred=self.bar is not None, failures=failures
             )
