@@ -4,6 +4,8 @@ A checker that cannot fail is worthless: in every other test here something is d
 no daemon does, or a rule of the core is broken.
 """
 
+from dataclasses import replace
+
 import pytest
 from sim_runs import NODE1, NODE2, fault
 from sim_stage import WEB, Stage
@@ -11,7 +13,7 @@ from sim_stage import WEB, Stage
 from twinbeat.core.effects import StartGroup
 from twinbeat.core.events import CleanupRequested, LeaseLapsed
 from twinbeat.core.model import Proof
-from twinbeat.core.units import SECOND, milliseconds
+from twinbeat.core.units import SECOND, Duration, milliseconds
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import one_owner, right, unclean
 from twinbeat.sim.checkers.one_owner import OneOwner
@@ -113,6 +115,32 @@ def test_a_daemon_that_is_stopped_for_a_while_in_a_partition_is_excused_still() 
     stage.run(1000)
     assert stage.serving() == [NODE1, NODE2]
     assert stage.said() == []
+
+
+def test_who_was_alone_in_a_partition_is_so_with_longer_timers_as_well() -> None:
+    stage = Stage()
+    stage.cut("12", "21")
+    stage.run(800)
+    longer = replace(stage.node1.model.timing, deadtime=Duration(9 * SECOND))
+    stage.node1.reload(replace(stage.node1.model, timing=longer))
+    stage.run(1000)
+    assert stage.serving() == [NODE1, NODE2]
+    assert stage.said() == []
+
+
+def test_a_machine_put_back_that_hears_nobody_is_as_in_a_partition() -> None:
+    stage = Stage()
+    stage.node2.kill()
+    stage.node2.boot()
+    stage.run(500)
+    stage.node2.kill()
+    stage.node2.forget()
+    stage.cut("12")
+    stage.node2.boot()
+    stage.run(3000)
+    assert stage.serving() == [NODE1, NODE2]
+    assert stage.said() == []
+    assert list(stage.apart(OneOwner)) == [one_owner.CUT]
 
 
 def test_a_dead_daemon_leaves_its_lease_in_a_partition_and_no_more() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from twinbeat.core.beat import Beat
 from twinbeat.core.effects import Record, What
 from twinbeat.core.model import Timing
-from twinbeat.core.units import LONG_AGO, MS, Duration, Instant, NodeName
+from twinbeat.core.units import LONG_AGO, MS, NEVER, Duration, Instant, NodeName
 from twinbeat.sim.node import Node
 from twinbeat.sim.watch import Watcher
 from twinbeat.sim.world import World
@@ -44,6 +44,8 @@ class Hearing(Watcher):
     def __init__(self, world: World) -> None:
         self._world = world
         self._ears: dict[tuple[NodeName, NodeName], _Ear] = {}
+        self._quiet: dict[NodeName, Duration] = {}
+        """The quiet time by the timers that a node's daemon follows."""
         self._away_since: dict[NodeName, tuple[Instant, Instant]] = {}
         """When a daemon ceased to run, while it does not: in true time, and by its own clock."""
         self._paused_at: dict[NodeName, Instant] = {}
@@ -65,6 +67,10 @@ class Hearing(Watcher):
         """Judge a silence when a node says that it does, by the timers that it has then."""
         if record.what is What.PEER_DEAD and record.peer is not None:
             self._ear(node.name, record.peer).judged = self.silent(node, record.peer)
+        elif record.what is What.CONFIG_CHANGED:
+            for other in node.model.peers(node.name):
+                self.alone_at(node, other)  # By the timers until now.
+            self._quiet[node.name] = node.model.timing.quiet
 
     def sent(self, node: Node, beat: Beat) -> None:
         """Note a node's newest beat."""
@@ -80,6 +86,7 @@ class Hearing(Watcher):
             still = Duration(now - self._paused_at.pop(name))
             self._pauses.setdefault(name, []).append((local, still))
         if what == "boot":
+            self._quiet[name] = node.model.timing.quiet
             for other in node.model.peers(name):
                 self._ears[name, other] = _Ear(awake=local)
                 self._ear(other, name).alone = False
@@ -88,7 +95,9 @@ class Hearing(Watcher):
             if local - away_local > node.model.timing.stall:
                 self._stalled(node, away_local, local)
             if what == "boot" or now - away_true > node.model.timing.stall:
-                self._both_up(name)
+                # What was said to it in a short stall waited: it lost what it does not take in.
+                short = what != "boot" and now - away_true < node.model.timing.quiet
+                self._both_up(name, listened=short)
         elif name not in self._away_since:
             for (hearer, speaker), ear in self._ears.items():
                 if name in (hearer, speaker):
@@ -117,17 +126,17 @@ class Hearing(Watcher):
             ear = self._ears[hearer, speaker] = _Ear()
         return ear
 
-    def _both_up(self, node: NodeName) -> None:
+    def _both_up(self, node: NodeName, listened: bool) -> None:
         for other in self._world.nodes:
             if other == node:
                 continue
-            for hearer, speaker in ((node, other), (other, node)):
+            for hearer, speaker in ((other, node), (node, other))[: 1 if listened else 2]:
                 clock = self._world.nodes[hearer].clock
                 self._ear(hearer, speaker).both_up = clock.local(self._world.now)
 
     def _note_alone(self, hearer: Node, ear: _Ear, now: Instant) -> None:
         since = max(ear.heard_at, ear.both_up)
-        if since != LONG_AGO and now - since >= hearer.model.timing.quiet:
+        if since != LONG_AGO and now - since >= self._quiet.get(hearer.name, NEVER):
             ear.alone = True
         if ear.alone:
             ear.alone_true = self._world.now
