@@ -52,13 +52,18 @@ def asleep_is_silence() -> bool:
     return stage.serving() == [NODE1] and not stage.said()
 
 
+def newest_packets(stage: Stage) -> dict[NodeName, bytes]:
+    """Record what each node sends from now on; only its newest packet is kept."""
+    said: dict[NodeName, bytes] = {}
+    stage.world.network.taps.append(said.__setitem__)
+    return said
+
+
 @schedule
 def goodbye_without_echo() -> bool:
     """node1 starts anew, hears nothing of node2 but a recording of its earlier goodbye."""
     stage = Stage()
-    network = stage.world.network
-    said: dict[NodeName, bytes] = {}
-    network.taps.append(said.__setitem__)
+    said = newest_packets(stage)
     stage.node2.shutdown()
     stage.run(500)
     goodbye = said[NODE2]
@@ -70,7 +75,7 @@ def goodbye_without_echo() -> bool:
     stage.node1.kill()
     stage.run(5)
     stage.node1.boot()
-    network.inject(NODE1, goodbye)
+    stage.world.network.inject(NODE1, goodbye)
     stage.run(300)
     return stage.serving() == [NODE2] and not stage.said()
 
@@ -79,9 +84,7 @@ def goodbye_without_echo() -> bool:
 def orders_without_echo() -> bool:
     """Both nodes start anew; node1 hears nothing of node2 but a recording with an old order."""
     stage = Stage()
-    network = stage.world.network
-    said: dict[NodeName, bytes] = {}
-    network.taps.append(said.__setitem__)
+    said = newest_packets(stage)
     stage.node1.tell(HandoverRequested(1, WEB, NODE2))
     stage.run(3000)
     order = said[NODE2]
@@ -89,7 +92,7 @@ def orders_without_echo() -> bool:
     stage.node1.power_off()
     stage.run(3000)
     stage.node1.boot()
-    network.inject(NODE1, order)
+    stage.world.network.inject(NODE1, order)
     stage.run(500)
     stage.node2.boot()
     stage.run(3000)

@@ -92,12 +92,11 @@ class Hearing(Watcher):
                 self._ear(other, name).alone = False
         if node.running:
             away_true, away_local = self._away_since.pop(name, (now, local))
-            if local - away_local > node.model.timing.stall:
+            timing = node.model.timing
+            if local - away_local > timing.stall:
                 self._stalled(node, away_local, local)
-            if what == "boot" or now - away_true > node.model.timing.stall:
-                # What was said to it in a short stall waited: it lost what it does not take in.
-                short = what != "boot" and now - away_true < node.model.timing.quiet
-                self._both_up(name, listened=short)
+            if what == "boot" or now - away_true > timing.stall:
+                self._both_up(name, deaf=what == "boot" or now - away_true >= timing.quiet)
         elif name not in self._away_since:
             for (hearer, speaker), ear in self._ears.items():
                 if name in (hearer, speaker):
@@ -126,13 +125,16 @@ class Hearing(Watcher):
             ear = self._ears[hearer, speaker] = _Ear()
         return ear
 
-    def _both_up(self, node: NodeName, listened: bool) -> None:
+    def _both_up(self, node: NodeName, deaf: bool) -> None:
+        """Note that a daemon runs again, to be heard from now on, and to hear if it was deaf.
+
+        It was not in a short stall: that waited, and what it does not take in it has lost.
+        """
         for other in self._world.nodes:
-            if other == node:
-                continue
-            for hearer, speaker in ((other, node), (node, other))[: 1 if listened else 2]:
-                clock = self._world.nodes[hearer].clock
-                self._ear(hearer, speaker).both_up = clock.local(self._world.now)
+            if other != node:
+                self._ear(other, node).both_up = self._world.nodes[other].clock.now
+                if deaf:
+                    self._ear(node, other).both_up = self._world.nodes[node].clock.now
 
     def _note_alone(self, hearer: Node, ear: _Ear, now: Instant) -> None:
         since = max(ear.heard_at, ear.both_up)
