@@ -1,6 +1,8 @@
 """Operators' orders through a real core, and the shape of every answer."""
 
 import asyncio
+import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +12,12 @@ import msgspec
 import pytest
 
 from twinbeat.agents.script import ScriptAgent
+from twinbeat.control.client import ANSWER_S as CLIENT_ANSWER_S
 from twinbeat.control.credentials import Credentials
 from twinbeat.control.protocol import ExitCode, Refused
 from twinbeat.control.shapes import HistoryShape, StatusShape
-from twinbeat.core.beat import Life
-from twinbeat.core.effects import Record, Reply, What
+from twinbeat.core.beat import Life, Switch
+from twinbeat.core.effects import Record, Remember, Reply, What
 from twinbeat.core.engine import Engine
 from twinbeat.core.events import ClearRequested, ConfirmRequested, Event, Started
 from twinbeat.core.model import AgentKind, ClusterModel, GroupSpec, ResourceSpec, Timing
@@ -22,8 +25,10 @@ from twinbeat.core.units import GroupName, NodeName, milliseconds, seconds
 from twinbeat.node import clock, snapshot
 from twinbeat.node.chronicle import Chronicle
 from twinbeat.node.custodian import Custodian
-from twinbeat.node.desk import Desk
+from twinbeat.node.desk import ANSWER_S, KEPT_S, Desk
+from twinbeat.node.memory import Memory
 from twinbeat.node.scribe import Scribe
+from twinbeat.node.state import Kept, StateDir
 
 NODE1, NODE2, WEB = NodeName("node1"), NodeName("node2"), GroupName("web")
 ROOT = Credentials(1, 0, frozenset({0}))
@@ -55,7 +60,10 @@ class Office:
         self.log: list[tuple[str, str]] = []
         self.stopped = 0
         self.posted: list[Event] = []
-        self.scribe = Scribe(lambda error: pytest.fail(repr(error)))
+        self.failures: list[BaseException] = []
+        self.scribe = Scribe(self.failures.append)
+        self.state = StateDir(directory / "state")
+        self.memory = Memory(self.state, self.scribe, self.write)
         self.engine = Engine(MODEL, NODE1, Life(7, 1), clock.now(), standby={}, maintenance={})
         self.chronicle = Chronicle(directory, NODE1, self.write, self.scribe, lambda event: None)
         self.custodian = Custodian(
@@ -68,6 +76,7 @@ class Office:
             lambda: {"keepalive": "2"},
             self.reload,
             self.post,
+            self.memory.kept,
             self.stop,
             self.write,
         )
@@ -79,8 +88,16 @@ class Office:
     def post(self, event: Event) -> None:
         self.posted.append(event)
         for effect in self.engine.handle(event, clock.now()):
+            if isinstance(effect, Remember):
+                self.memory.remember(effect)
             if isinstance(effect, Reply):
                 self.desk.reply(effect)
+
+    def next_life(self) -> Kept:
+        """What a daemon would begin with if this one ended now."""
+        self.state.close()
+        self.state = StateDir(self.state.path)
+        return self.state.begin_life(1)
 
     def status(self) -> object:
         status = self.engine.status(clock.now())
@@ -101,6 +118,7 @@ def in_an_office(directory: Path, story: Callable[[Office], Awaitable[None]]) ->
         office = Office(directory)
         await story(office)
         assert office.scribe.close(5)
+        assert not office.failures
 
     asyncio.run(told())
 
@@ -135,6 +153,55 @@ def test_an_order_is_taken_or_refused_with_the_cores_reason(tmp_path: Path) -> N
         await office.ask("maintenance", on=True, node="*")
         assert ("info", "user 0 (pid 1) asks: maintenance on=True node=*") in office.log
 
+    in_an_office(tmp_path, story)
+
+
+def test_an_order_is_granted_when_the_next_life_knows_of_it(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        disk = threading.Event()
+        office.scribe.put(lambda: disk.wait(5))
+        order = asyncio.create_task(office.ask("standby", on=True, node=None))
+        while not office.posted:
+            await asyncio.sleep(0)
+        assert office.engine.standby[NODE1].on, "decided at once, whatever the disk does"
+        assert not (await asyncio.wait([order], timeout=0.05))[0]
+        disk.set()
+        await order
+        assert office.next_life().standby == {NODE1: Switch(1, on=True)}
+
+    in_an_office(tmp_path, story)
+
+
+def test_an_order_that_the_disk_does_not_hold_says_so_and_is_kept_with_the_next(
+    tmp_path: Path,
+) -> None:
+    async def story(office: Office) -> None:
+        shutil.rmtree(office.state.path)
+        with pytest.raises(Refused, match=r"It is taken, .* No such file or directory"):
+            await office.ask("standby", on=True, node=None)
+        assert office.engine.standby[NODE1].on
+        assert [type(failure) for failure in office.failures] == [FileNotFoundError]
+        office.failures.clear()
+        office.state.path.mkdir()
+        await office.ask("cleanup", group=WEB, node=None)
+        assert office.next_life().standby == {NODE1: Switch(1, on=True)}
+
+    in_an_office(tmp_path, story)
+
+
+def test_a_disk_that_hangs_keeps_nobody_waiting_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(office: Office) -> None:
+        disk = threading.Event()
+        office.scribe.put(lambda: disk.wait(5))
+        with pytest.raises(Refused, match=r"it did not answer within 0\.05 s"):
+            await office.ask("standby", on=True, node=None)
+        await office.ask("status")
+        disk.set()
+
+    assert ANSWER_S + KEPT_S < CLIENT_ANSWER_S, "the client still listens"
+    monkeypatch.setattr("twinbeat.node.desk.KEPT_S", 0.05)
     in_an_office(tmp_path, story)
 
 

@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ from .desk import Desk
 from .logs import Logs, tell_traceback
 from .loop import DecisionLoop
 from .mail import LOAD, Mail
+from .memory import Memory
 from .notify import Notifier
 from .performer import Performer
 from .pings import Pings
@@ -151,9 +153,10 @@ class Daemon:
             *(directory.absolute(), state.path, self._agency.environment, self._chronicle),
             *(self._scribe, self._log),
         )
+        memory = Memory(state, self._scribe, self._log)
         self._desk = Desk(
             *(me, self._chronicle, self._status, lambda: self._loaded.parameters, self.reload),
-            *(self._loop.post, self.stop, self._log),
+            *(self._loop.post, memory.kept, self.stop, self._log),
         )
         self._performer = Performer(
             mail=self._mail,
@@ -162,8 +165,7 @@ class Daemon:
             custodian=self._custodian,
             chronicle=self._chronicle,
             desk=self._desk,
-            state=state,
-            scribe=self._scribe,
+            memory=memory,
             post=self._loop.post,
             leave=self._leave,
             log=self._log,
@@ -267,10 +269,8 @@ class Daemon:
 
     def _hang_up(self) -> None:
         async def reload() -> None:
-            try:
+            with suppress(Refused):  # Why is in the log already.
                 await self.reload()
-            except Refused:
-                pass  # Why is in the log already.
 
         if self._engine is None:
             self._log("info", "SIGHUP: the configuration is just being read")

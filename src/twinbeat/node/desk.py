@@ -28,6 +28,8 @@ from .chronicle import Chronicle
 
 ANSWER_S = 5.0
 """The core answers within the turn; longer means that the loop is not running."""
+KEPT_S = 3.0
+"""How long a granted order waits for the disk before whoever gave it is told."""
 
 
 class Desk:
@@ -41,6 +43,7 @@ class Desk:
         parameters: Callable[[], Mapping[str, str]],
         reload: Callable[[], Awaitable[object]],
         post: Callable[[Event], None],
+        kept: Callable[[], Awaitable[None]],
         stop: Callable[[], None],
         log: Log,
     ) -> None:
@@ -50,6 +53,7 @@ class Desk:
         self._parameters = parameters
         self._reload = reload
         self._post = post
+        self._kept = kept
         self._stop = stop
         self._log = log
         self._last = 0
@@ -121,7 +125,26 @@ class Desk:
             del self._open[number]
         if refused is not None:
             raise Refused(ExitCode.REFUSED, refused)
+        await self._keep()
         return {"taken": True}
+
+    async def _keep(self) -> None:
+        """Say yes only to what the next life knows as well; raises `Refused`."""
+        try:
+            async with asyncio.timeout(KEPT_S):
+                await self._kept()
+        except TimeoutError:
+            why = f"it did not answer within {KEPT_S:g} s"
+        except OSError as error:
+            why = str(error)
+        else:
+            return
+        raise Refused(
+            ExitCode.REFUSED,
+            f"It is taken, but this node's disk does not hold it ({why}): should the daemon end "
+            "now, only the other nodes would know of it. Mend the disk; the next order that is "
+            "granted keeps this one as well.",
+        )
 
     async def _why(self, group: GroupName) -> object:
         move = await self._chronicle.why(group)

@@ -39,8 +39,7 @@ from .custodian import Custodian
 from .desk import Desk
 from .logs import tell_traceback
 from .mail import Mail
-from .scribe import Scribe
-from .state import StateDir
+from .memory import Memory
 from .switchboard import Switchboard
 
 COMPLAIN_NS = 60 * SECOND
@@ -58,8 +57,7 @@ class Performer:
         custodian: Custodian,
         chronicle: Chronicle,
         desk: Desk,
-        state: StateDir,
-        scribe: Scribe,
+        memory: Memory,
         post: Callable[[Event], None],
         leave: Callable[[bool], None],
         log: Log,
@@ -70,8 +68,7 @@ class Performer:
         self._custodian = custodian
         self._chronicle = chronicle
         self._desk = desk
-        self._state = state
-        self._scribe = scribe
+        self._memory = memory
         self._post = post
         self._leave = leave
         self._log = log
@@ -79,7 +76,6 @@ class Performer:
         """Until when each group's addresses may speak, also those that are not up yet."""
         self._speaking: set[VirtualIp] = set()
         """The addresses that have a lease in the kernel, as far as was told."""
-        self._remember: Remember | None = None
         self._complained: dict[str, Instant] = {}
 
     def perform(self, effect: Effect, now: Instant) -> None:
@@ -134,9 +130,7 @@ class Performer:
             case Obey(macs):
                 self._addresses.set_peer_macs(macs)
             case Remember():
-                self._remember = effect
-                if not self._scribe.put(self._write_state):
-                    self._log("ERROR", "the disk does not keep up: a switch is not kept yet")
+                self._memory.remember(effect)
             case Reply():
                 self._desk.reply(effect)
             case Record():
@@ -171,12 +165,6 @@ class Performer:
     def _virtual_ips(self, group: GroupName) -> list[VirtualIp]:
         agents = self._custodian.agents(group)
         return [agent for agent in agents if isinstance(agent, VirtualIp)]
-
-    def _write_state(self) -> None:
-        """Write the newest of what is to be remembered; in the scribe's thread."""
-        wanted, self._remember = self._remember, None
-        if wanted is not None:
-            self._state.remember(wanted)
 
     def _complain(self, order: str, error: Exception) -> None:
         now = clock.now()
