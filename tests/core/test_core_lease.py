@@ -98,14 +98,17 @@ def test_a_goodbye_is_not_waited_for(two: Owner) -> None:
     assert two.renew() == two.create() == at(2000 + 950)
 
 
-def test_a_stronger_owner_promises_nothing(two: Owner) -> None:
-    two.peers[PEER].take(beat(1, acked=5, groups=says(Custody.HELD, 4)), LINK, at(1950), two.own)
+@pytest.mark.parametrize("custody", [Custody.STARTING, Custody.HELD, Custody.STOPPING])
+def test_a_stronger_owner_promises_nothing_until_it_has_stopped(
+    two: Owner, custody: Custody
+) -> None:
+    two.peers[PEER].take(beat(1, acked=5, groups=says(custody, 4)), LINK, at(1950), two.own)
     assert max(two.renew(), two.create()) < at(0)
 
 
 @pytest.mark.parametrize(
     ("custody", "term"),
-    [(Custody.HELD, 2), (Custody.CLAIMING, 9), (Custody.STOPPING, 9), (Custody.STARTING, 3)],
+    [(Custody.HELD, 2), (Custody.CLAIMING, 9), (Custody.STOPPED, 9), (Custody.STARTING, 3)],
 )
 def test_a_weaker_owner_and_a_mere_claim_promise_as_ever(
     two: Owner, custody: Custody, term: int

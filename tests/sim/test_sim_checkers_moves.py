@@ -292,6 +292,22 @@ def test_who_has_not_heard_of_the_last_start_names_a_failure_before_it(
     assert len(stage.said()) == complaints
 
 
+@pytest.mark.parametrize(
+    ("cut", "complaints"), [((NODE2, NODE3), 0), ((NODE3, NODE2), 1), ((NODE1, NODE3), 0)]
+)
+def test_in_a_cut_both_sides_take_over_what_a_third_node_had(
+    cut: tuple[NodeName, NodeName], complaints: int
+) -> None:
+    """node3 does not hear that node2 has taken over from the dead node1, or has another reason."""
+    stage = Stage(nodes=3)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE1))
+    stage.tell_start(stage.node2, DEAD, 9)
+    stage.world.tell_injected(fault(FaultKind.CUT_PATH, *cut))
+    stage.tell_start(stage.world.nodes[NODE3], DEAD)
+    assert len(stage.said()) == complaints
+
+
 @pytest.mark.parametrize(("starter", "complaints"), [(NODE2, 0), (NODE1, 1)])
 def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
     starter: NodeName, complaints: int

@@ -296,6 +296,19 @@ def stops_aloud() -> bool:
 
 
 @schedule
+def stopping_is_silent() -> bool:
+    """A cut is mended in the moment in which the stronger owner begins a planned stop."""
+    stage = Stage()
+    stage.cut("12", "21")
+    stage.run(3000)
+    stage.node2.agents.slowness = 10
+    stage.mend()
+    stage.node2.tell(StandbyRequested(1, NODE2, True))
+    stage.run(2000)
+    return stage.serving() == [NODE1] and not stage.said()
+
+
+@schedule
 def unclean_ignored() -> bool:
     """node1 could not stop the group and dies: nobody may start it."""
     stage = Stage()

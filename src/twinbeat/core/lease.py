@@ -16,12 +16,12 @@ from .units import LONG_AGO, GroupName, Instant
 def promised_by(peer: PeerWatch, group: GroupName, own: OwnBeats, mine: GroupView) -> Instant:
     """Return until when one peer's acknowledgement lets this node serve the group.
 
-    A peer that shows itself a stronger owner of the group promises nothing.
+    A peer that shows itself a stronger owner of the group promises nothing, also while it stops.
     """
     theirs = peer.view(group)
     if (
         theirs is not None
-        and theirs.custody.owns
+        and theirs.custody.answers
         and theirs.strength(peer.node) > mine.strength(own.node)
     ):
         return LONG_AGO

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from twinbeat.core import lease, liveness
-from twinbeat.core.beat import Beat, GroupView
+from twinbeat.core.beat import Beat, Custody, GroupView
 from twinbeat.core.effects import Effect
 from twinbeat.core.liveness import OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
@@ -102,6 +102,12 @@ MUTANTS = (
         name="every-beat-counts",
         breaks="the lease counts from every beat that was sent, not from those acknowledged",
         patches=(Patch(lease, "promised_by", lambda _: _every_beat_counts),),
+    ),
+    Mutant(
+        name="stopping-is-silent",
+        breaks="a stronger owner counts as silent from the beginning of its planned stop",
+        patches=(Patch(Custody.STOPPING, "answers", lambda _: False),),
+        seeds=0,
     ),
     Mutant(
         name="unacknowledged-is-quiet",
