@@ -308,6 +308,19 @@ def test_in_a_cut_both_sides_take_over_what_a_third_node_had(
     assert len(stage.said()) == complaints
 
 
+@pytest.mark.parametrize(("off", "complaints"), [(NODE2, 0), (NODE3, 1)])
+def test_who_claims_for_a_death_may_start_when_another_taker_is_dead_too(
+    off: NodeName, complaints: int
+) -> None:
+    stage = Stage(nodes=3)
+    stage.enter(Phase.FAULTY)
+    stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE1))
+    stage.tell_start(stage.node2, DEAD)
+    stage.world.tell_injected(fault(FaultKind.POWER_OFF, off))
+    stage.tell_start(stage.world.nodes[NODE3], DEAD)
+    assert len(stage.said()) == complaints
+
+
 @pytest.mark.parametrize(("starter", "complaints"), [(NODE2, 0), (NODE1, 1)])
 def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
     starter: NodeName, complaints: int

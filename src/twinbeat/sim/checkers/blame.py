@@ -68,7 +68,11 @@ class Move:
     """Its peers, one of which the sentence may name."""
     because: str
     former: frozenset[NodeName]
-    """Who owned it before, by the starter's journal; who started it last, and gave it to whom."""
+    """Who owned it before, by the starter's journal; who started it last, and gave it to whom.
+
+    Who is dead by the starter's word may have lost it to another node since, of which the starter
+    does not hear, or which has died in its turn while the starter waited for its proof.
+    """
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
     unknown: NodeName | None
@@ -100,8 +104,11 @@ class Move:
             return self._leaves(fault)
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
-                lost = self._lost_it(fault) or self._taken_unheard(fault)
-                return lost or any(silences(fault, peer, judge) for judge in self.judges)
+                return self._lost_it(fault) or any(
+                    silences(fault, lost, judge)
+                    for lost in {peer, *self.former} - {self.node}
+                    for judge in self.judges
+                )
             if self.because.startswith(f"{peer} left the cluster"):
                 return fault.kind is FaultKind.RESTART and peer in fault.nodes
             if self.because.startswith(f"it failed on {peer}"):
@@ -120,15 +127,10 @@ class Move:
 
     def _ended_unknown(self, fault: Fault) -> bool:
         """Whether it failed where the starter had not heard of it, or that node was not heard."""
+        if self.unknown is None:
+            return False
         failed = fault.kind in FAILURES and self.unknown in fault.nodes
-        return failed or self._taken_unheard(fault)
-
-    def _taken_unheard(self, fault: Fault) -> bool:
-        """Whether it had a new owner already, of whom the starter could not hear.
-
-        In a cut both sides take over what a third node had.
-        """
-        return self.unknown is not None and silences(fault, self.unknown, self.node)
+        return failed or silences(fault, self.unknown, self.node)
 
     def _lost_it(self, fault: Fault) -> bool:
         """Whether its last starter was stopped, and starts it again: the dead one is dead still.
