@@ -238,11 +238,13 @@ def test_an_order_of_another_group_is_no_cause() -> None:
     assert len(stage.said()) == 1
 
 
-def test_a_group_that_was_released_to_its_preferred_owner_is_a_failback() -> None:
+@pytest.mark.parametrize("said", ["node2 released it: ", "nobody owns it; "])
+def test_a_preferred_owner_that_takes_a_group_back_is_a_failback(said: str) -> None:
+    """Nobody owns it when it has not heard yet who took it over."""
     stage = faulty()
     stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
     stage.tell_start(stage.node2, DEAD)
-    stage.tell_start(stage.node1, "node2 released it: node1 is the preferred owner")
+    stage.tell_start(stage.node1, f"{said}node1 is the preferred owner")
     assert stage.said() == []
     stage.tell_start(stage.node2, "node1 released it: node2 is next")
     assert len(stage.said()) == 1
@@ -371,7 +373,7 @@ def test_what_a_device_did_is_a_deed_of_its_own() -> None:
     stage = Stage(Proof.FENCE)
     stage.enter(Phase.FAULTY)
     stage.world.tell_injected(fault(FaultKind.KILL, NODE1))
-    stage.tell_start(stage.node1, "nobody owns it; node1 is the preferred owner")
+    stage.tell_start(stage.node1, "nobody owns it; node1 is next")
     stage.tell_start(stage.node2, DEAD)
     assert len(stage.said()) == 1
     for checker in stage.checkers:

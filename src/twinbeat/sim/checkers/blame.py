@@ -88,6 +88,11 @@ class Move:
         back = (f"failback to {self.node}, ", f"{self.node} is the preferred owner")
         return any(f" released it: {why}" in self.because for why in back)
 
+    @property
+    def homeward(self) -> bool:
+        """Whether it may follow from an earlier move, of which the starter has not heard."""
+        return self.because == f"nobody owns it; {self.node} is the preferred owner"
+
     def fits(self, fault: Fault) -> bool:
         """Whether a fault or command can have brought it about."""
         if fault.kind in MOVES_NOTHING:

@@ -228,6 +228,8 @@ class Causes(Checker):
         kind = None if cause.fault is None else cause.fault.kind
         once = (move.group, "failback" if move.failback else "move")
         uses: list[_Use] = [once]
+        if move.homeward:
+            uses.append((move.group, "failback"))
         if kind is FaultKind.RELOAD_RESOURCES:  # They change, and change back at its end.
             uses.append((*once, "back"))
         if kind is None:  # It ends many things, for every node.
