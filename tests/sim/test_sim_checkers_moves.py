@@ -295,18 +295,20 @@ def test_who_has_not_heard_of_the_last_start_names_a_failure_before_it(
 
 
 @pytest.mark.parametrize(
-    ("cut", "complaints"), [((NODE2, NODE3), 0), ((NODE3, NODE2), 1), ((NODE1, NODE3), 0)]
+    ("kind", "because"),
+    [(FaultKind.POWER_OFF, DEAD), (FaultKind.RESTART, "node1 left the cluster")],
 )
+@pytest.mark.parametrize(("cut", "complaints"), [((NODE2, NODE3), 0), ((NODE3, NODE2), 1)])
 def test_in_a_cut_both_sides_take_over_what_a_third_node_had(
-    cut: tuple[NodeName, NodeName], complaints: int
+    kind: FaultKind, because: str, cut: tuple[NodeName, NodeName], complaints: int
 ) -> None:
-    """node3 does not hear that node2 has taken over from the dead node1, or has another reason."""
+    """node3 does not hear that node2 has taken over already, or would hear it."""
     stage = Stage(nodes=3)
     stage.enter(Phase.FAULTY)
-    stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE1))
-    stage.tell_start(stage.node2, DEAD, 9)
+    stage.world.tell_injected(fault(kind, NODE1))
+    stage.tell_start(stage.node2, because, 9)
     stage.world.tell_injected(fault(FaultKind.CUT_PATH, *cut))
-    stage.tell_start(stage.world.nodes[NODE3], DEAD)
+    stage.tell_start(stage.world.nodes[NODE3], because)
     assert len(stage.said()) == complaints
 
 

@@ -68,11 +68,7 @@ class Move:
     """Its peers, one of which the sentence may name."""
     because: str
     former: frozenset[NodeName]
-    """Who owned it before, by the starter's journal; who started it last, and gave it to whom.
-
-    Who is dead by the starter's word may have lost it to another node since, of which the starter
-    does not hear, or which has died in its turn while the starter waited for its proof.
-    """
+    """Who owned it before, by the starter's journal; who started it last, and gave it to whom."""
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
     unknown: NodeName | None
@@ -109,13 +105,11 @@ class Move:
             return self._leaves(fault)
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
-                return self._lost_it(fault) or any(
-                    silences(fault, lost, judge)
-                    for lost in {peer, *self.former} - {self.node}
-                    for judge in self.judges
-                )
+                lost = self._lost_it(fault) or self._lost_since(fault, peer)
+                return lost or any(silences(fault, peer, judge) for judge in self.judges)
             if self.because.startswith(f"{peer} left the cluster"):
-                return fault.kind is FaultKind.RESTART and peer in fault.nodes
+                left = fault.kind is FaultKind.RESTART and peer in fault.nodes
+                return left or self._lost_since(fault, peer)
             if self.because.startswith(f"it failed on {peer}"):
                 failed = fault.kind in FAILURES and peer in fault.nodes
                 return failed or self._ended_unknown(fault)
@@ -143,6 +137,14 @@ class Move:
         Its new life may wait for that one's silence all the same, when it heard a recording.
         """
         return self.again and fault.kind in _STOPS and self.node in fault.nodes
+
+    def _lost_since(self, fault: Fault, gone: NodeName) -> bool:
+        """Whether another took it over from who is gone, and is not heard or was stopped itself.
+
+        In a cut both sides take it over; and a claim may wait long for its proof.
+        """
+        others = self.former - {self.node, gone}
+        return any(silences(fault, other, judge) for other in others for judge in self.judges)
 
     def _leaves(self, fault: Fault) -> bool:
         """Whether it left what was found to its finder: that restarted, or the owner lost it."""
