@@ -87,6 +87,16 @@ def test_a_new_life_is_waited_for_by_a_renewal_only(two: Owner) -> None:
     assert two.create() == LONG_AGO
 
 
+def test_a_new_life_is_waited_for_until_it_is_active(two: Owner) -> None:
+    """What it acknowledges then may be old, for all that it said may come late and at once."""
+    two.peers[PEER].take(beat(1, acked=2), LINK, at(1500), two.own)
+    born = beat(1, life=Life(2, 22), word="up", age=milliseconds(0))
+    two.peers[PEER].take(born, LINK, at(1900), two.own)
+    assert two.renew() == at(1900 + 950)
+    two.peers[PEER].take(beat(2, life=Life(2, 22), acked=3), LINK, at(1900), two.own)
+    assert two.renew() == at(1400 + 950)
+
+
 def test_a_new_life_that_is_active_has_judged_and_is_not_waited_for(two: Owner) -> None:
     two.peers[PEER].take(beat(1, acked=2), LINK, at(1500), two.own)
     two.peers[PEER].take(beat(9, life=Life(2, 22), word="active"), LINK, at(1900), two.own)

@@ -1,7 +1,10 @@
 """The lease beside a peer that is heard anew: schedules for rules that chance hardly breaks."""
 
+from sim_runs import NODE1, NODE2
 from sim_schedules import schedule
-from sim_stage import Stage
+from sim_stage import WEB, Stage
+
+from twinbeat.core.events import HandoverRequested
 
 
 @schedule
@@ -41,3 +44,30 @@ def new_life_dated_by_hearing() -> bool:
     stage.mend()
     stage.run(1000)
     return not stage.said()
+
+
+@schedule
+def grace_goes_on() -> bool:
+    """All that node1 says in its new life reaches node2 at once, when it hears node2 no more."""
+    stage = Stage()
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(1000)
+    stage.node1.power_off()
+    stage.cut("12")
+    stage.run(2000)
+    said: list[bytes] = []
+    stage.world.network.taps.append(
+        lambda sender, packet: said.append(packet) if sender == NODE1 else None
+    )
+    stage.node1.boot()
+    stage.run(100)
+    stage.cut("21")
+    stage.run(950)
+    for packet in said:
+        stage.world.network.inject(NODE2, packet)
+    stage.run(5)
+    silent = not stage.serving()
+    stage.run(1500)
+    stage.mend()
+    stage.run(1000)
+    return silent and not stage.said()

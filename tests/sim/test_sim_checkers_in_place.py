@@ -1,12 +1,20 @@
 """The checker of restarts judges what runs, by the order that was given last."""
 
+from dataclasses import replace
+
 import pytest
-from sim_runs import calm
+from sim_runs import NODE1, calm
 from sim_stage import WEB, Stage
 
-from twinbeat.core.effects import Record, StartGroup, StopGroup, What
-from twinbeat.core.events import GroupStartFailed, ResourceLooked
+from twinbeat.core.effects import Record, RestartResources, StartGroup, StopGroup, What
+from twinbeat.core.events import (
+    GroupRestarted,
+    GroupStartFailed,
+    MaintenanceRequested,
+    ResourceLooked,
+)
 from twinbeat.core.units import NEVER
+from twinbeat.sim.care import Care
 from twinbeat.sim.checkers.in_place import InPlace
 from twinbeat.sim.options import Revision, model_of
 
@@ -42,3 +50,25 @@ def test_what_runs_fails_although_it_is_configured_no_more(bad: bool, complaints
     checker.outcome(stage.node1, looked)
     checker.decided(stage.node1, stage.node1.clock.now, [Record(What.GROUP_FAILED, "", WEB)])
     assert len(stage.said()) == complaints
+
+
+@pytest.mark.parametrize(("frozen", "complaints"), [(True, 0), (False, 1)])
+def test_a_bad_look_of_maintenance_is_remembered_when_another_resource_is_restarted(
+    frozen: bool, complaints: int
+) -> None:
+    """What is before httpd looked bad when nothing may be done; then httpd alone is restarted."""
+    stage = Stage(options=replace(calm(), care=Care(resources=("app", HTTPD))))
+    checker = started(stage)
+    checker.decided(stage.node1, stage.node1.clock.now, [Record(What.GROUP_HELD, "", WEB)])
+    if frozen:
+        stage.node1.tell(MaintenanceRequested(1, NODE1, True))
+        stage.run(200)
+        checker.outcome(stage.node1, ResourceLooked(WEB, "app", running=False, why="it is gone"))
+        stage.node1.tell(MaintenanceRequested(2, NODE1, False))
+        stage.run(200)
+    checker.outcome(stage.node1, ResourceLooked(WEB, HTTPD, running=False, why="it is", sure=True))
+    restart = RestartResources(9, WEB, (HTTPD,))
+    checker.decided(stage.node1, stage.node1.clock.now, [restart])
+    checker.outcome(stage.node1, GroupRestarted(9, WEB))
+    checker.decided(stage.node1, stage.node1.clock.now, [Record(What.GROUP_FAILED, "", WEB)])
+    assert sum("nothing has failed there" in line for line in stage.said()) == complaints

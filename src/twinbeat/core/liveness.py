@@ -125,7 +125,7 @@ class PeerWatch:
         """The highest beat of this node's present life that the peer took in."""
         self.losses = Losses()
         self.reborn_at: Instant = LONG_AGO
-        """When the life that is heard now began, as it says; long ago if it knew us at first."""
+        """When the life that is heard now began, as it says; long ago once it is active."""
         self.interval: Duration = Duration(0)
         """Between the two newest beats."""
         self.tied = False
@@ -206,7 +206,7 @@ class PeerWatch:
             self.reborn_at = _born_at(beat, self._said_at(now))
             if earlier is not None and self.heard and not earlier.leaving:
                 self.losses.note(now)
-        elif beat.age is not None:  # What came with less delay dates it better.
+        elif self.reborn_at != LONG_AGO:  # What came with less delay dates it better.
             self.reborn_at = min(self.reborn_at, _born_at(beat, self._said_at(now)))
         self.interval = Duration(0 if self.beat is None else now - self._since)
         if not self.heard:
@@ -345,10 +345,10 @@ def _holds(beat: Beat) -> bool:
 
 
 def _born_at(beat: Beat, now: Instant) -> Instant:
-    """Return when a life began of which this is the first beat taken in, for the grace it gets.
+    """Return when a life began by one of its beats, for the grace that it gets.
 
     A peer that knows of nobody judges this node `initdead` after its start, however late its first
-    beat comes through. One that is active already has judged it.
+    beats come through. One that is active has judged it already, or goes by what it acknowledges.
     """
     if beat.version and beat.word == "active":
         return LONG_AGO

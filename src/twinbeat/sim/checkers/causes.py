@@ -74,8 +74,8 @@ class Causes(Checker):
         """Who ordered whose fencing since a device cut that one's power last."""
         self._struck: dict[NodeName, Instant] = {}
         """When a fault hit a machine last."""
-        self._starts = Counter[GroupName]()
-        """How often a group was started."""
+        self._turns = Counter[GroupName]()
+        """How often a group was claimed or started."""
         self._started_by: dict[GroupName, NodeName] = {}
         """Who started a group last."""
         self._failed = Counter[GroupName]()
@@ -127,6 +127,7 @@ class Causes(Checker):
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
             unknown = self._unknown(node, record.group)
+            self._turns[record.group] += 1
             self._claims[node.name, record.group] = _Claim(
                 self.world.now, record.because, named, unknown
             )
@@ -140,7 +141,7 @@ class Causes(Checker):
             term = record.evidence.get("term")
             self._started_by[record.group] = node.name
             self._terms[record.group] = term if isinstance(term, int) else 0
-            self._starts[record.group] += 1
+            self._turns[record.group] += 1
             self._released_to.pop(record.group, None)
             self._failed_on.pop(record.group, None)
         elif record.what is What.GROUP_FAILED:
@@ -208,7 +209,7 @@ class Causes(Checker):
         spec = node.model.group(move.group)
         # It goes along with another group, or gives way to it.
         for other in (*spec.after, *spec.beside, *spec.apart) if spec else ():
-            possible.append((-1, move.group, other, self._starts[other]))
+            possible.append((-1, move.group, other, self._turns[other]))
         self._possible.append(possible)
         return self._find_use(len(self._possible) - 1, set())
 

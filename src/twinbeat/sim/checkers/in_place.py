@@ -46,6 +46,8 @@ class _Looks:
     bad: int = 0
     good: int = 0
     sound: bool = False
+    doubtful: bool = False
+    """Whether a bad one came, since the resource was started last, where it need not count."""
 
 
 @dataclass(slots=True)
@@ -67,10 +69,13 @@ class _Cared:
     """What must be restarted for it, at least."""
     stuck: bool = False
     """Whether that was a stop that failed: nothing is tried again then."""
-    doubtful: bool = False
-    """Whether a bad look came, since the last start, where it need not count."""
     unheeded: bool = False
     """Whether a restart has failed where nothing more may be begun."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something may have failed for the core that need not have."""
+        return any(looks.doubtful for looks in self.looks.values())
 
     @property
     def owed(self) -> bool:
@@ -100,7 +105,6 @@ class InPlace(Checker):
         match event:
             case GroupStarted(_, group):
                 self._of(node, group).looks.clear()
-                self._of(node, group).doubtful = False
             case GroupStartFailed(op, group):
                 if op == self._of(node, group).op:
                     self._fail(node, group, "it did not start")
@@ -108,7 +112,7 @@ class InPlace(Checker):
                 cared = self._of(node, group)
                 for name in cared.restarting:
                     cared.looks.pop(name, None)
-                cared.restarting, cared.doubtful = (), False
+                cared.restarting = ()
             case GroupRestartFailed(op, group, _, _, stuck):
                 cared = self._of(node, group)
                 if op == cared.op:
@@ -173,7 +177,7 @@ class InPlace(Checker):
             looks.bad, looks.good = 0, looks.good + 1
             looks.sound |= looks.good >= resource.rise
             return
-        cared.doubtful |= self._unheeded(node, look.group)
+        looks.doubtful |= self._unheeded(node, look.group)
         unproven = not looks.bad and not looks.sound
         looks.bad, looks.good, looks.sound = looks.bad + 1, 0, False
         if look.sure or unproven or looks.bad >= resource.fall:

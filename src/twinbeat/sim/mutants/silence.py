@@ -9,7 +9,7 @@ from twinbeat.core.liveness import Hearing, Liveness, OwnBeats, PeerWatch
 from twinbeat.core.membership import Membership
 from twinbeat.core.model import Timing
 from twinbeat.core.proofs import Verdict
-from twinbeat.core.units import Duration, Instant, LinkName
+from twinbeat.core.units import LONG_AGO, Duration, Instant, LinkName
 from twinbeat.sim.daemon import Daemon
 from twinbeat.sim.faults import FaultKind
 
@@ -49,10 +49,24 @@ def _no_quiet_on_top(real: Callable[[PeerWatch], Duration]) -> Callable[[PeerWat
 
 
 def _first_beat_acknowledges(real: Callable[..., Hearing]) -> Callable[..., Hearing]:
+    heard_again: dict[int, Instant] = {}
+
     def take(peer: PeerWatch, beat: Beat, link: LinkName, now: Instant, mine: OwnBeats) -> Hearing:
         hearing = real(peer, beat, link, now, mine)
         if hearing is Hearing.NEWER and peer.interval >= peer.timing.quiet:
-            peer.reborn_at = now
+            heard_again[id(peer)] = now
+        peer.reborn_at = max(peer.reborn_at, heard_again.get(id(peer), LONG_AGO))
+        return hearing
+
+    return take
+
+
+def _grace_goes_on(real: Callable[..., Hearing]) -> Callable[..., Hearing]:
+    def take(peer: PeerWatch, beat: Beat, link: LinkName, now: Instant, mine: OwnBeats) -> Hearing:
+        life, born_at = peer.life, peer.reborn_at
+        hearing = real(peer, beat, link, now, mine)
+        if beat.life == life and beat.word == "active":
+            peer.reborn_at = born_at
         return hearing
 
     return take
@@ -173,6 +187,12 @@ MUTANTS = (
         breaks="a goodbye outlives the next life of the peer",
         patches=(Patch(PeerWatch, "take", _goodbye_for_ever),),
         faults=(FaultKind.RESTART, FaultKind.FREEZE),
+    ),
+    Mutant(
+        name="grace-goes-on",
+        breaks="a rebooted peer's new life is waited for although it is active already",
+        patches=(Patch(PeerWatch, "take", _grace_goes_on),),
+        seeds=0,
     ),
     Mutant(
         name="goodbye-while-holding",
