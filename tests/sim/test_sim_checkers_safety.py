@@ -118,12 +118,15 @@ def test_a_daemon_that_is_stopped_for_a_while_in_a_partition_is_excused_still() 
 
 
 def test_who_was_alone_in_a_partition_is_so_with_longer_timers_as_well() -> None:
+    """node1 has judged node2 when the cut becomes whole; then it reads timers that make it slow."""
     stage = Stage()
-    stage.cut("12", "21")
-    stage.run(800)
+    stage.cut("21")
+    stage.run(1200)
+    stage.cut("12")
+    stage.run(300)
     longer = replace(stage.node1.model.timing, deadtime=Duration(9 * SECOND))
     stage.node1.reload(replace(stage.node1.model, timing=longer))
-    stage.run(1000)
+    stage.run(2000)
     assert stage.serving() == [NODE1, NODE2]
     assert stage.said() == []
 
