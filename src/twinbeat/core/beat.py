@@ -32,7 +32,7 @@ class Custody(StrEnum):
         """Whether the node asks its peers to let it start the group."""
         self.owns = word in ("starting", "held")
         """Whether the node starts or serves the group (what two owners compare when they meet)."""
-        self.answers = word in ("starting", "held", "stopping")
+        self.answers = self.owns or word == "stopping"
         """Whether its kernel may answer for the group: a planned stop is served until its end."""
 
 
