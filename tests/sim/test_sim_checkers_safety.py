@@ -232,6 +232,26 @@ def test_a_device_that_lied_is_counted_apart() -> None:
     assert stage.apart_count(Right)[right.DECEIVED] == 1
 
 
+def test_a_lie_is_believed_until_a_new_life_is_heard() -> None:
+    stage = Stage(Proof.FENCE)
+    stage.world.devices.manners |= {NODE1: Manner.LIES, NODE2: Manner.HANGS}
+    stage.world.tell_injected(fault(FaultKind.FENCING_LIES))
+    stage.cut("12", "21")
+    stage.run(3000)
+    stage.node1.kill()
+    stage.run(100)
+    stage.node1.boot()
+    stage.run(3000)
+    assert stage.running() == [NODE1, NODE2]
+    stage.decide_start(stage.node2)
+    assert stage.said() == []
+    stage.mend()
+    stage.run(1000)
+    assert stage.running() == [NODE1]
+    stage.decide_start(stage.node2)
+    assert ["it was not fenced" in line for line in stage.said()] == [True]
+
+
 def test_a_device_that_is_believed_and_did_not_lie_excuses_nobody() -> None:
     with MUTANTS["failure-confirms"].applied():
         stage = Stage(Proof.FENCE)
