@@ -1,6 +1,6 @@
 """The lease beside a peer that is heard anew: schedules for rules that chance hardly breaks."""
 
-from sim_runs import NODE1, NODE2
+from sim_runs import NODE2
 from sim_schedules import schedule
 from sim_stage import WEB, Stage
 
@@ -55,10 +55,7 @@ def grace_goes_on() -> bool:
     stage.node1.power_off()
     stage.cut("12")
     stage.run(2000)
-    said: list[bytes] = []
-    stage.world.network.taps.append(
-        lambda sender, packet: said.append(packet) if sender == NODE1 else None
-    )
+    said = stage.packets_of(stage.node1)
     stage.node1.boot()
     stage.run(100)
     stage.cut("21")

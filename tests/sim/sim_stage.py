@@ -89,6 +89,17 @@ class Stage:
     def mend(self) -> None:
         self.world.network.cuts.clear()
 
+    def packets_of(self, node: Node) -> list[bytes]:
+        """Return what is filled with the packets that a node sends from now on."""
+        packets: list[bytes] = []
+
+        def tap(sender: NodeName, packet: bytes) -> None:
+            if sender == node.name:
+                packets.append(packet)
+
+        self.world.network.taps.append(tap)
+        return packets
+
     def serving(self) -> list[NodeName]:
         return self.world.serving(WEB)
 

@@ -99,8 +99,8 @@ def test_nodes_that_are_configured_differently_are_not_judged() -> None:
 # L2: causes.
 
 
-def faulty() -> Stage:
-    stage = Stage()
+def faulty(nodes: int = 2) -> Stage:
+    stage = Stage(nodes=nodes)
     stage.enter(Phase.FAULTY)
     return stage
 
@@ -206,8 +206,7 @@ def test_a_cause_is_of_a_kind_with_the_reason(
 def test_a_cause_has_befallen_the_nodes_that_the_journal_names(
     kind: FaultKind, nodes: tuple[NodeName, ...], because: str, complaints: int
 ) -> None:
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(kind, *nodes))
     stage.tell_start(stage.node2, because)
     assert len(stage.said()) == complaints
@@ -285,8 +284,7 @@ def test_who_has_not_heard_of_the_last_start_names_a_failure_before_it(
     kind: FaultKind, node: NodeName, term: int, complaints: int
 ) -> None:
     """No beat of node3 shows a start with term 9; one with term 0 is no news to anybody."""
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(FaultKind.RESOURCE_DIES, NODE1))
     stage.tell_start(stage.node3, "it failed on node1", term)
     stage.world.tell_injected(fault(kind, node))
@@ -303,8 +301,7 @@ def test_in_a_cut_both_sides_take_over_what_a_third_node_had(
     kind: FaultKind, because: str, cut: tuple[NodeName, NodeName], complaints: int
 ) -> None:
     """node3 does not hear that node2 has taken over already, or would hear it."""
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(kind, NODE1))
     stage.tell_start(stage.node2, because, 9)
     stage.world.tell_injected(fault(FaultKind.CUT_PATH, *cut))
@@ -316,8 +313,7 @@ def test_in_a_cut_both_sides_take_over_what_a_third_node_had(
 def test_who_claims_for_a_death_may_start_when_another_taker_is_dead_too(
     off: NodeName, complaints: int
 ) -> None:
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE1))
     stage.tell_start(stage.node2, DEAD)
     stage.world.tell_injected(fault(FaultKind.POWER_OFF, off))
@@ -330,8 +326,7 @@ def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
     starter: NodeName, complaints: int
 ) -> None:
     """Its new life heard a recording of that peer, and waited for silence once more."""
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE3))
     stage.tell_start(stage.node2, "node3 is dead: nothing was heard of it for 1.00 s")
     stage.world.tell_injected(fault(FaultKind.POWER_OFF, starter))
@@ -361,8 +356,7 @@ def test_who_starts_again_although_its_peer_is_away_failed_there(
 
 @pytest.mark.parametrize(("frozen", "complaints"), [(NODE2, 0), (NODE3, 1)])
 def test_who_was_to_take_a_group_is_concerned(frozen: NodeName, complaints: int) -> None:
-    stage = Stage(nodes=3)
-    stage.enter(Phase.FAULTY)
+    stage = faulty(nodes=3)
     stage.world.tell_injected(fault(FaultKind.FREEZE, frozen))
     released = Record(What.GROUP_STOPPING, "failback", WEB, evidence={"to": NODE2})
     for checker in stage.checkers:

@@ -23,7 +23,7 @@ from twinbeat.core.events import (
     StandbyRequested,
 )
 from twinbeat.core.model import Failback, Proof
-from twinbeat.core.units import MS, Duration, Instant, NodeName
+from twinbeat.core.units import MS, Duration, Instant
 from twinbeat.sim.agents import Conduct
 from twinbeat.sim.checkers import Phase
 from twinbeat.sim.devices import Manner
@@ -52,21 +52,14 @@ def asleep_is_silence() -> bool:
     return stage.serving() == [NODE1] and not stage.said()
 
 
-def newest_packets(stage: Stage) -> dict[NodeName, bytes]:
-    """Record what each node sends from now on; only its newest packet is kept."""
-    said: dict[NodeName, bytes] = {}
-    stage.world.network.taps.append(said.__setitem__)
-    return said
-
-
 @schedule
 def goodbye_without_echo() -> bool:
     """node1 starts anew, hears nothing of node2 but a recording of its earlier goodbye."""
     stage = Stage()
-    said = newest_packets(stage)
+    said = stage.packets_of(stage.node2)
     stage.node2.shutdown()
     stage.run(500)
-    goodbye = said[NODE2]
+    goodbye = said[-1]
     stage.node2.boot()
     stage.run(1000)
     stage.node1.tell(HandoverRequested(1, WEB, NODE2))
@@ -84,10 +77,10 @@ def goodbye_without_echo() -> bool:
 def orders_without_echo() -> bool:
     """Both nodes start anew; node1 hears nothing of node2 but a recording with an old order."""
     stage = Stage()
-    said = newest_packets(stage)
+    said = stage.packets_of(stage.node2)
     stage.node1.tell(HandoverRequested(1, WEB, NODE2))
     stage.run(3000)
-    order = said[NODE2]
+    order = said[-1]
     stage.node2.power_off()
     stage.node1.power_off()
     stage.run(3000)
@@ -205,14 +198,12 @@ def time_before_packets() -> bool:
 def stale_is_newer() -> bool:
     """node1 dies, and a stranger goes on sending its last beats to node2, one after the other."""
     stage = Stage()
-    network = stage.world.network
-    packets: list[bytes] = []
-    network.taps.append(lambda node, packet: packets.append(packet) if node == NODE1 else None)
+    packets = stage.packets_of(stage.node1)
     stage.run(2000)
     stage.node1.power_off()
     for packet in packets[-9:-1]:
         stage.run(300)
-        network.inject(NODE2, packet)
+        stage.world.network.inject(NODE2, packet)
     return stage.serving() == [NODE2] and not stage.said()
 
 

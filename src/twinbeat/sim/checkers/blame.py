@@ -5,6 +5,7 @@ whom: who *is dead* must have been stopped, or not been heard; who *left* was re
 Here the sentence is read again, and held against the kind of a fault and the nodes that it hit.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from twinbeat.core.units import GroupName, NodeName
@@ -105,11 +106,10 @@ class Move:
             return self._leaves(fault)
         for peer in self.peers:
             if self.because.startswith(f"{peer} is dead"):
-                lost = self._lost_it(fault) or self._lost_since(fault, peer)
-                return lost or any(silences(fault, peer, judge) for judge in self.judges)
+                return self._lost_it(fault) or self._unheard(self.former | {peer}, fault)
             if self.because.startswith(f"{peer} left the cluster"):
                 left = fault.kind is FaultKind.RESTART and peer in fault.nodes
-                return left or self._lost_since(fault, peer)
+                return left or self._unheard(self.former - {peer}, fault)
             if self.because.startswith(f"it failed on {peer}"):
                 failed = fault.kind in FAILURES and peer in fault.nodes
                 return failed or self._ended_unknown(fault)
@@ -138,12 +138,12 @@ class Move:
         """
         return self.again and fault.kind in _STOPS and self.node in fault.nodes
 
-    def _lost_since(self, fault: Fault, gone: NodeName) -> bool:
-        """Whether another took it over from who is gone, and is not heard or was stopped itself.
+    def _unheard(self, owners: Set[NodeName], fault: Fault) -> bool:
+        """Whether another that had it is not heard, by who starts it or had somebody fenced.
 
         In a cut both sides take it over; and a claim may wait long for its proof.
         """
-        others = self.former - {self.node, gone}
+        others = owners - {self.node}
         return any(silences(fault, other, judge) for other in others for judge in self.judges)
 
     def _leaves(self, fault: Fault) -> bool:

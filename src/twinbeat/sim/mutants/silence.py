@@ -49,13 +49,13 @@ def _no_quiet_on_top(real: Callable[[PeerWatch], Duration]) -> Callable[[PeerWat
 
 
 def _first_beat_acknowledges(real: Callable[..., Hearing]) -> Callable[..., Hearing]:
-    heard_again: dict[int, Instant] = {}
+    heard_again: dict[PeerWatch, Instant] = {}
 
     def take(peer: PeerWatch, beat: Beat, link: LinkName, now: Instant, mine: OwnBeats) -> Hearing:
         hearing = real(peer, beat, link, now, mine)
         if hearing is Hearing.NEWER and peer.interval >= peer.timing.quiet:
-            heard_again[id(peer)] = now
-        peer.reborn_at = max(peer.reborn_at, heard_again.get(id(peer), LONG_AGO))
+            heard_again[peer] = now
+        peer.reborn_at = max(peer.reborn_at, heard_again.get(peer, LONG_AGO))
         return hearing
 
     return take
