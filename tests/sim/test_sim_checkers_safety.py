@@ -11,7 +11,7 @@ from sim_runs import NODE1, NODE2, fault
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import StartGroup
-from twinbeat.core.events import CleanupRequested, LeaseLapsed
+from twinbeat.core.events import CleanupRequested, LeaseLapsed, StandbyRequested
 from twinbeat.core.model import Proof
 from twinbeat.core.units import SECOND, Duration, milliseconds
 from twinbeat.sim.agents import Conduct
@@ -127,6 +127,22 @@ def test_who_was_alone_in_a_partition_is_so_with_longer_timers_as_well() -> None
     longer = replace(stage.node1.model.timing, deadtime=Duration(9 * SECOND))
     stage.node1.reload(replace(stage.node1.model, timing=longer))
     stage.run(2000)
+    assert stage.serving() == [NODE1, NODE2]
+    assert stage.said() == []
+
+
+def test_who_judged_its_peer_in_a_partition_has_lost_it_with_longer_timers_as_well() -> None:
+    """node2 has judged node1 when it reads longer timers, and is a candidate only then."""
+    stage = Stage()
+    stage.node2.tell(StandbyRequested(1, NODE2, on=True))
+    stage.run(500)
+    stage.cut("12", "21")
+    stage.run(1500)
+    assert stage.serving() == [NODE1]
+    longer = replace(stage.node2.model.timing, deadtime=Duration(9 * SECOND))
+    stage.node2.reload(replace(stage.node2.model, timing=longer))
+    stage.node2.tell(StandbyRequested(2, NODE2, on=False))
+    stage.run(500)
     assert stage.serving() == [NODE1, NODE2]
     assert stage.said() == []
 

@@ -79,7 +79,8 @@ class OneOwner(Checker):
 
     def _lost(self, node: Node, other: NodeName) -> bool:
         hearing, speaker = self.hearing, self.world.nodes[other]
-        if hearing.silence(node, other) < node.model.timing.deadtime:
+        long = hearing.silence(node, other) >= node.model.timing.deadtime
+        if not (long or hearing.silent(node, other)):  # It may have judged it by shorter timers.
             return False
         sent = hearing.lost(node, other) or hearing.stood_still(speaker)[0] > 0
         return (sent or speaker.paused) and not any(hearing.vetoes(node, other))
