@@ -139,10 +139,13 @@ class Stage:
             checker.decided(node, node.clock.now, order)
             checker.started(node, WEB)
 
-    def tell_start(self, node: Node, because: str, term: int = 0) -> None:
-        """Tell all checkers that a journal says that web was claimed and starts."""
+    def tell_start(
+        self, node: Node, because: str, term: int = 0, former: NodeName | None = None
+    ) -> None:
+        """Tell all checkers that a journal says that web was claimed, of whom, and starts."""
+        claimed = Record(What.GROUP_CLAIMING, because, WEB, evidence={"from": former})
         for checker in self.checkers:
-            checker.told(node, Record(What.GROUP_CLAIMING, because, WEB))
+            checker.told(node, claimed)
             evidence = {"term": term}
             answered = Record(What.GROUP_STARTING, "every peer answered", WEB, evidence=evidence)
             checker.told(node, answered)

@@ -1,4 +1,4 @@
-"""The checker of restarts judges what runs, by the order that was given last."""
+"""The checkers of recovery judge what runs by the order that was given last, and count bars."""
 
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from twinbeat.core.events import (
 )
 from twinbeat.core.units import NEVER
 from twinbeat.sim.care import Care
+from twinbeat.sim.checkers.bars import Bars
 from twinbeat.sim.checkers.in_place import InPlace
 from twinbeat.sim.options import Revision, model_of
 
@@ -50,6 +51,20 @@ def test_what_runs_fails_although_it_is_configured_no_more(bad: bool, complaints
     checker.outcome(stage.node1, looked)
     checker.decided(stage.node1, stage.node1.clock.now, [Record(What.GROUP_FAILED, "", WEB)])
     assert len(stage.said()) == complaints
+
+
+def test_what_fails_although_its_group_was_removed_makes_the_next_bar_longer() -> None:
+    stage = Stage()
+    bars = next(checker for checker in stage.checkers if isinstance(checker, Bars))
+    model, spec, now = stage.node1.model, stage.node1.model.group(WEB), stage.node1.clock.now
+    assert spec is not None
+    failed = Record(What.GROUP_FAILED, "", WEB)
+    bars.decided(stage.node1, now, [StartGroup(7, spec, NEVER)])
+    stage.node1.model = replace(model, groups=())
+    bars.decided(stage.node1, now, [failed])
+    stage.node1.model = model
+    bars.decided(stage.node1, now, [failed])
+    assert bars.left(stage.node1, WEB) == 2 * spec.recovery.expiry
 
 
 @pytest.mark.parametrize(("frozen", "complaints"), [(True, 0), (False, 1)])

@@ -1,5 +1,7 @@
 """The checkers of liveness complain when they must: a group is nowhere, a move has no cause."""
 
+from dataclasses import replace
+
 import pytest
 from sim_runs import NODE1, NODE2, NODE3, calm, fault, played
 from sim_stage import WEB, Stage
@@ -14,16 +16,24 @@ from twinbeat.core.events import (
 from twinbeat.core.model import Proof
 from twinbeat.core.units import NodeName
 from twinbeat.sim.agents import Conduct
+from twinbeat.sim.care import Care
 from twinbeat.sim.checkers import Phase, causes, placed
 from twinbeat.sim.checkers.causes import Causes
 from twinbeat.sim.checkers.placed import Placed
 from twinbeat.sim.faults import Fault, FaultKind
 from twinbeat.sim.mutants import MUTANTS
 from twinbeat.sim.mutants.base import Patch
+from twinbeat.sim.nature import Nature
 
 DEAD = "node1 is dead: nothing was heard of it for 1.00 s"
 FOUND = "all of it but its addresses ran here already; it is kept if nobody else has it"
 BACK = "node2 released it: failback to node1, the preferred owner"
+
+
+class Restless(Nature):
+    """What is served may be dark for a moment."""
+
+    calm = False
 
 
 def judged(stage: Stage) -> list[str]:
@@ -47,6 +57,18 @@ def test_a_group_that_nobody_serves_is_a_complaint_with_the_reasons() -> None:
         "node1 held: node1 owns it and nothing prefers another | "
         "node2 stopped: node1 owns it and nothing prefers another"
     ]
+
+
+def test_groups_that_are_dark_for_a_moment_in_bad_weather_are_looked_at_again() -> None:
+    """web2 comes after web, and both owners' leases lapse just when the bound has passed."""
+    options = replace(calm(), groups=2, care=Care(relation="after"))
+    stage = Stage(nature=Restless(), options=options)
+    for node in stage.world.nodes.values():
+        node.kernel.lose_leases()
+    assert judged(stage) == []
+    assert stage.apart_count(Placed) == {placed.DARK: 2}
+    stage.run(1000)
+    assert stage.said() == []
 
 
 def test_a_group_that_two_serve_is_a_complaint() -> None:
@@ -237,6 +259,19 @@ def test_an_order_of_another_group_is_no_cause() -> None:
     assert len(stage.said()) == 1
 
 
+def test_an_order_brings_a_group_back_once_from_who_did_not_know_of_it() -> None:
+    ordered = "node1 released it: an operator moved it to node2"
+    stage = faulty()
+    stage.world.tell_injected(fault(FaultKind.HANDOVER, NODE2))
+    stage.tell_start(stage.node2, ordered)
+    stage.world.tell_injected(fault(FaultKind.PAUSE, NODE2))
+    stage.tell_start(stage.node1, "node2 is dead: nothing was heard of it for 1.00 s")
+    stage.tell_start(stage.node2, ordered)
+    assert stage.said() == []
+    stage.tell_start(stage.node2, ordered)
+    assert len(stage.said()) == 1
+
+
 @pytest.mark.parametrize("said", ["node2 released it: ", "nobody owns it; "])
 def test_a_preferred_owner_that_takes_a_group_back_is_a_failback(said: str) -> None:
     """Nobody owns it when it has not heard yet who took it over."""
@@ -271,24 +306,28 @@ def test_what_is_found_is_kept_only_when_who_took_it_over_lost_it(
 
 
 @pytest.mark.parametrize(
-    ("kind", "node", "term", "complaints"),
+    ("kind", "node", "term", "former", "complaints"),
     [
-        (FaultKind.RESOURCE_DIES, NODE3, 9, 0),
-        (FaultKind.DEAFEN, NODE2, 9, 0),
-        (FaultKind.DEAFEN, NODE1, 9, 1),
-        (FaultKind.RESOURCE_DIES, NODE3, 0, 1),
-        (FaultKind.DEAFEN, NODE2, 0, 1),
+        (FaultKind.RESOURCE_DIES, NODE3, 9, NODE3, 0),
+        (FaultKind.DEAFEN, NODE2, 9, NODE3, 0),
+        (FaultKind.DEAFEN, NODE1, 9, NODE3, 1),
+        (FaultKind.RESOURCE_DIES, NODE3, 0, NODE3, 1),
+        (FaultKind.DEAFEN, NODE2, 0, NODE3, 1),
+        (FaultKind.RESOURCE_DIES, NODE3, 0, NODE1, 0),
     ],
 )
 def test_who_has_not_heard_of_the_last_start_names_a_failure_before_it(
-    kind: FaultKind, node: NodeName, term: int, complaints: int
+    kind: FaultKind, node: NodeName, term: int, former: NodeName, complaints: int
 ) -> None:
-    """No beat of node3 shows a start with term 9; one with term 0 is no news to anybody."""
+    """No beat of node3 shows a start with term 9; one with term 0 is no news to anybody.
+
+    But who names node1 as the owner before has heard of node3's start only when it had failed.
+    """
     stage = faulty(nodes=3)
     stage.world.tell_injected(fault(FaultKind.RESOURCE_DIES, NODE1))
     stage.tell_start(stage.node3, "it failed on node1", term)
     stage.world.tell_injected(fault(kind, node))
-    stage.tell_start(stage.node2, "it failed on node1")
+    stage.tell_start(stage.node2, "it failed on node1", former=former)
     assert len(stage.said()) == complaints
 
 
@@ -321,17 +360,23 @@ def test_who_claims_for_a_death_may_start_when_another_taker_is_dead_too(
     assert len(stage.said()) == complaints
 
 
+@pytest.mark.parametrize(
+    ("kind", "because"),
+    [
+        (FaultKind.POWER_OFF, "node3 is dead: nothing was heard of it for 1.00 s"),
+        (FaultKind.RESOURCE_DIES, "it failed on node3"),
+    ],
+)
 @pytest.mark.parametrize(("starter", "complaints"), [(NODE2, 0), (NODE1, 1)])
-def test_who_starts_again_for_a_dead_peer_may_have_been_stopped(
-    starter: NodeName, complaints: int
+def test_who_starts_again_for_what_befell_a_peer_may_have_been_stopped(
+    kind: FaultKind, because: str, starter: NodeName, complaints: int
 ) -> None:
-    """Its new life heard a recording of that peer, and waited for silence once more."""
+    """It has failed there still; or a recording of the dead one came, and is waited for anew."""
     stage = faulty(nodes=3)
-    stage.world.tell_injected(fault(FaultKind.POWER_OFF, NODE3))
-    stage.tell_start(stage.node2, "node3 is dead: nothing was heard of it for 1.00 s")
+    stage.world.tell_injected(fault(kind, NODE3))
+    stage.tell_start(stage.node2, because)
     stage.world.tell_injected(fault(FaultKind.POWER_OFF, starter))
-    starts = stage.world.nodes[starter]
-    stage.tell_start(starts, "node3 is dead: nothing was heard of it for 1.70 s")
+    stage.tell_start(stage.world.nodes[starter], because)
     assert len(stage.said()) == complaints
 
 

@@ -40,6 +40,8 @@ class Bars(Checker):
         super().__init__(world, hearing)
         self._barred: dict[tuple[NodeName, GroupName], _Barred] = {}
         self._longest: dict[GroupName, Duration] = {}
+        self._specs: dict[tuple[NodeName, GroupName], GroupSpec] = {}
+        """What a node was configured to do last: it may still fail at what was removed since."""
 
     def left(self, node: Node, group: GroupName) -> Duration:
         """Return how much longer a node is barred from a group; 0: it is not."""
@@ -62,6 +64,7 @@ class Bars(Checker):
         for effect in reversed(effects):
             match effect:
                 case StartGroup(_, GroupSpec(name=group)):
+                    self._of(node, group)
                     if left := self.left(node, group):
                         self.complain(
                             f"{node.name} starts {group} {readable(left)} before its bar ends"
@@ -80,6 +83,8 @@ class Bars(Checker):
                 self._bar(node, effect.group, now)
 
     def _of(self, node: Node, group: GroupName) -> _Barred:
+        if (spec := node.model.group(group)) is not None:
+            self._specs[node.name, group] = spec
         return self._barred.setdefault((node.name, group), _Barred())
 
     def _unwell(self, barred: _Barred, now: Instant) -> None:
@@ -88,7 +93,7 @@ class Bars(Checker):
             barred.times = 0
 
     def _bar(self, node: Node, group: GroupName, now: Instant) -> None:
-        barred, spec = self._of(node, group), node.model.group(group)
+        barred, spec = self._of(node, group), self._specs.get((node.name, group))
         if spec is None:
             return
         self._unwell(barred, now)

@@ -73,7 +73,7 @@ class Move:
     judges: frozenset[NodeName]
     """Whose not hearing counts: the starter, and who had somebody fenced."""
     unknown: NodeName | None
-    """Who had started it last, when the starter claimed it and had not heard of that yet."""
+    """Who had started it last, when the starter claimed it and never heard that one own it."""
     again: bool
     """Whether who starts it was the last to start it as well."""
     failed: bool
@@ -87,8 +87,13 @@ class Move:
 
     @property
     def homeward(self) -> bool:
-        """Whether it may follow from an earlier move, of which the starter has not heard."""
-        return self.because == f"nobody owns it; {self.node} is the preferred owner"
+        """Whether it may follow from an earlier move: somebody had not heard of what came before.
+
+        The preferred owner claims a group, and did not know who has it; or an operator's order
+        brings it back, of which who took it over did not know.
+        """
+        ordered = f" released it: an operator moved it to {self.node}" in self.because
+        return ordered or self.because == f"nobody owns it; {self.node} is the preferred owner"
 
     def fits(self, fault: Fault) -> bool:
         """Whether a fault or command can have brought it about."""
@@ -112,7 +117,7 @@ class Move:
                 return left or self._unheard(self.former - {peer}, fault)
             if self.because.startswith(f"it failed on {peer}"):
                 failed = fault.kind in FAILURES and peer in fault.nodes
-                return failed or self._ended_unknown(fault)
+                return failed or self._ended_unknown(fault) or self._lost_it(fault)
             if self.because == f"{peer} released it: {peer} is in standby":
                 return fault.kind is FaultKind.STANDBY and peer in fault.nodes
             if self.because == f"{peer} released it: {peer} is leaving":
@@ -132,9 +137,9 @@ class Move:
         return failed or silences(fault, self.unknown, self.node)
 
     def _lost_it(self, fault: Fault) -> bool:
-        """Whether its last starter was stopped, and starts it again: the dead one is dead still.
+        """Whether its last starter was stopped, and starts it again: what was said is true still.
 
-        Its new life may wait for that one's silence all the same, when it heard a recording.
+        Its new life may wait for a dead one's silence all the same, when it heard a recording.
         """
         return self.again and fault.kind in _STOPS and self.node in fault.nodes
 

@@ -48,7 +48,7 @@ class _Claim:
     named: NodeName | None = None
     """From whom it came by the node's journal."""
     unknown: NodeName | None = None
-    """Who had started it last by then, if the node had not heard of that."""
+    """Who had started it last by then, if the node never heard that one own it."""
 
 
 _Use = tuple[object, ...]
@@ -126,7 +126,7 @@ class Causes(Checker):
         if record.what is What.GROUP_CLAIMING:
             former = record.evidence.get("from")
             named = NodeName(former) if isinstance(former, str) else None
-            unknown = self._unknown(node, record.group)
+            unknown = self._unknown(node, record.group, named)
             self._turns[record.group] += 1
             self._claims[node.name, record.group] = _Claim(
                 self.world.now, record.because, named, unknown
@@ -172,11 +172,13 @@ class Causes(Checker):
         elif not self._spend(node, self._move(node, group, claim), claim.at):
             self.complain(f"{move}; no fault or command is left that caused it")
 
-    def _unknown(self, node: Node, group: GroupName) -> NodeName | None:
-        """Return who started a group last, if a node has not heard of that yet."""
+    def _unknown(self, node: Node, group: GroupName, named: NodeName | None) -> NodeName | None:
+        """Return who started a group last, if a node has not heard of that, or only of its end."""
         last = self._started_by.get(group)
         if last is None or last == node.name:
             return None
+        if named is not None and named != last:
+            return last
         beat = self.hearing.beat(node.name, last)
         view = None if beat is None else beat.groups.get(group)
         if view is None or view.custody is Custody.CLAIMING or view.term < self._terms[group]:

@@ -116,10 +116,15 @@ class Placed(Checker):
 
     def _allowed(self, node: NodeName, spec: GroupSpec) -> bool:
         """Whether a group may be on a node, by where those are that it keeps to, or keeps from."""
-        where = {other: self.world.serving(other) for other in (*spec.beside, *spec.apart)}
-        held = all(self.world.serving(other) for other in spec.after)
+        where = {other: self._where(other) for other in (*spec.beside, *spec.apart)}
+        held = all(self._where(other) for other in spec.after)
         beside = all(where[other] == [node] for other in spec.beside)
         return held and beside and not any(node in where[other] for other in spec.apart)
+
+    def _where(self, group: GroupName) -> list[NodeName]:
+        """Return who serves a group; or who has it, when that is dark for a moment."""
+        nodes = self.world.nodes.items()
+        return self.world.serving(group) or [n for n, node in nodes if node.kernel.runs(group)]
 
     def _why(self, group: GroupName) -> str:
         """Return what each node names as the reason."""
