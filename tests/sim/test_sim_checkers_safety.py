@@ -11,7 +11,7 @@ from sim_runs import NODE1, NODE2, fault
 from sim_stage import WEB, Stage
 
 from twinbeat.core.effects import StartGroup
-from twinbeat.core.events import CleanupRequested, LeaseLapsed, StandbyRequested
+from twinbeat.core.events import CleanupRequested, HandoverRequested, LeaseLapsed, StandbyRequested
 from twinbeat.core.model import Proof
 from twinbeat.core.units import SECOND, Duration, milliseconds
 from twinbeat.sim.agents import Conduct
@@ -210,6 +210,27 @@ def test_a_machine_whose_clock_stood_still_is_excused_for_a_lease(proof: Proof) 
     stage.run(3000)
     assert stage.said() == []
     assert 0 < stage.apart(OneOwner)[one_owner.RESUMED] <= 950 * SECOND // 1000
+
+
+def test_the_longer_of_two_pauses_excuses() -> None:
+    """node2 stood still for long; then node1, which has taken over, for a moment."""
+    stage = Stage(Proof.ARBITER)
+    stage.node1.tell(HandoverRequested(1, WEB, NODE2))
+    stage.run(2000)
+    stage.cut("12")
+    stage.node2.pause()
+    stage.run(4000)
+    assert stage.serving() == [NODE1]
+    stage.node1.pause()
+    stage.run(50)
+    stage.node1.resume()
+    stage.node2.resume()
+    stage.run(100)
+    assert stage.serving() == [NODE1, NODE2]
+    stage.mend()
+    stage.run(1000)
+    assert stage.serving() == [NODE1]
+    assert stage.said() == []
 
 
 def test_after_that_lease_it_is_not_excused() -> None:
