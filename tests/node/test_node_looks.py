@@ -163,6 +163,7 @@ def test_an_agent_that_went_away_is_a_bad_look_that_says_so(tmp_path: Path) -> N
         house = Household(tmp_path, "httpd", monitor=10)
         await started(house)
         (tmp_path / "httpd").unlink()
+        await house.bad_look()  # A look that was under way may have met the script half gone.
         bad = await house.bad_look()
         assert bad.why.startswith(
             "whether httpd runs cannot be told: there is no script 'httpd' in"
